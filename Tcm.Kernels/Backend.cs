@@ -1,0 +1,84 @@
+namespace Tcm.Kernels;
+
+/// <summary>
+/// A device: memory, copies, and one family of operations per folder of this project. All tensors of one call must live on
+/// the same backend. Operations may run asynchronously on a GPU, in order; <see cref="Download"/> and
+/// <see cref="Synchronize"/> wait. A <see cref="Cpu.CpuBackend"/> may be used from many threads at once; a GPU backend
+/// serialises its callers.
+/// </summary>
+public abstract class Backend : IDisposable
+{
+    [ThreadStatic] private static long multiplyAdds;
+
+    /// <summary>The specification that opens this device: <c>cpu</c>, <c>cuda:0</c>, <c>opencl:1</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>The device in words, with the instruction set or compute capability in use.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>2-d convolutions and the 2x2 transposed convolution.</summary>
+    public abstract Convolution.Convolution2d Convolution { get; }
+
+    /// <summary>Linear layers and batched matrix products.</summary>
+    public abstract MatrixProduct.MatrixProducts MatrixProduct { get; }
+
+    /// <summary>Multi-head scaled dot-product attention.</summary>
+    public abstract Attention.MultiHeadAttention Attention { get; }
+
+    /// <summary>LayerNorm, softmax and L2 normalisation of rows.</summary>
+    public abstract Normalization.RowNormalization Normalization { get; }
+
+    /// <summary>Maps over one or two tensors, with broadcasting.</summary>
+    public abstract Elementwise.ElementwiseMaps Elementwise { get; }
+
+    /// <summary>Sums and means over an axis.</summary>
+    public abstract Reduction.AxisReduction Reduction { get; }
+
+    /// <summary>Average pooling.</summary>
+    public abstract Pooling.AveragePooling Pooling { get; }
+
+    /// <summary>Nearest and bilinear resize.</summary>
+    public abstract Resampling.Resampler Resampling { get; }
+
+    /// <summary>Permutations, concatenation and row gathers.</summary>
+    public abstract Indexing.DataMovement Indexing { get; }
+
+    /// <summary>From the bytes of a picture to the network's input.</summary>
+    public abstract Images.ImageInput Images { get; }
+
+    /// <summary>What the memory pool holds now.</summary>
+    public abstract MemoryUse Memory { get; }
+
+    /// <summary>
+    /// Multiply-adds that operations called on this thread have stood for so far (convolutions, linear layers, matrix
+    /// products and attention; 1 = one multiplication and one addition). Take the difference around a call to measure it.
+    /// </summary>
+    public static long MultiplyAdds => multiplyAdds;
+
+    internal static void CountMultiplyAdds(long count) => multiplyAdds += count;
+
+    /// <summary>Lends memory for <paramref name="length"/> floats, contents undefined.</summary>
+    /// <exception cref="DeviceException">The device has not that much memory left.</exception>
+    public abstract Storage Allocate(long length);
+
+    /// <summary>Copies from host memory; returns when <paramref name="source"/> may be reused.</summary>
+    public abstract void Upload(ReadOnlySpan<float> source, Slice destination);
+
+    /// <summary>Waits for earlier operations and copies to host memory.</summary>
+    public abstract void Download(Slice source, Span<float> destination);
+
+    /// <summary>Copies within the device; both slices have the same length and do not overlap.</summary>
+    public abstract void Copy(Slice source, Slice destination);
+
+    /// <summary>Sets every float of the slice.</summary>
+    public abstract void Fill(Slice destination, float value);
+
+    /// <summary>Waits until all operations called so far are done.</summary>
+    public abstract void Synchronize();
+
+    /// <summary>Gives pooled memory that is not in use back to the system.</summary>
+    public abstract void TrimMemory();
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+}

@@ -1,0 +1,148 @@
+using System.Runtime.CompilerServices;
+
+namespace Tcm.Kernels.Cpu;
+
+/// <summary>
+/// A few threads that run the tasks of one operation together. Between operations that follow closely they spin, so that
+/// handing out work costs about a microsecond; after a pause they sleep. The caller works too. A call made while the team
+/// is busy (from another thread, or from inside a task) runs its tasks on the calling thread alone. Tasks must not depend
+/// on who runs them, so results never depend on the number of threads.
+/// </summary>
+internal sealed unsafe class ThreadTeam : IDisposable
+{
+    private const int SpinsBeforeSleep = 20_000;
+    private const int MaxTasks = 1 << 28;
+
+    private readonly Thread[] _helpers;
+    private readonly SemaphoreSlim[] _wake;
+    private readonly int[] _asleep;
+    private int _busy;
+    private volatile bool _stop;
+    private volatile int _generation;
+    private delegate*<void*, int, void> _body;
+    private void* _state;
+    private int _tasks;
+    private int _next;
+    private int _working;
+
+    public ThreadTeam(int threads)
+    {
+        Threads = threads;
+        _helpers = new Thread[threads - 1];
+        _wake = new SemaphoreSlim[threads - 1];
+        _asleep = new int[threads - 1];
+        for (int i = 0; i < _helpers.Length; i++)
+        {
+            int index = i;
+            _wake[i] = new SemaphoreSlim(0);
+            _helpers[i] = new Thread(() => Work(index)) { IsBackground = true, Name = $"tcm-cpu-{i + 1}" };
+            _helpers[i].Start();
+        }
+    }
+
+    /// <summary>Threads that work together, the caller included.</summary>
+    public int Threads { get; }
+
+    /// <summary>Calls <c>body(state, task)</c> once for every task in [0, tasks); returns when all are done.</summary>
+    public void Run(int tasks, delegate*<void*, int, void> body, void* state)
+    {
+        if (tasks <= 1 || _helpers.Length == 0 || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+        {
+            for (int i = 0; i < tasks; i++)
+            {
+                body(state, i);
+            }
+            return;
+        }
+        _body = body;
+        _state = state;
+        _tasks = tasks;
+        _next = 0;
+        _working = _helpers.Length;
+        _generation++;
+        for (int i = 0; i < _helpers.Length; i++)
+        {
+            if (Interlocked.Exchange(ref _asleep[i], 0) == 1)
+            {
+                _wake[i].Release();
+            }
+        }
+        TakeTasks();
+        var spinner = new SpinWait();
+        while (Volatile.Read(ref _working) != 0)
+        {
+            spinner.SpinOnce(sleep1Threshold: -1);
+        }
+        Volatile.Write(ref _busy, 0);
+    }
+
+    /// <summary>Runs a job whose state is a struct on the caller's stack, without allocating.</summary>
+    public void Run<TJob>(int tasks, ref TJob job) where TJob : struct, IJob
+    {
+        fixed (void* state = &Unsafe.As<TJob, byte>(ref job))
+        {
+            Run(tasks, &Invoke<TJob>, state);
+        }
+    }
+
+    private static void Invoke<TJob>(void* state, int task) where TJob : struct, IJob =>
+        Unsafe.AsRef<TJob>(state).Run(task);
+
+    private void TakeTasks()
+    {
+        int task;
+        while ((task = Interlocked.Increment(ref _next) - 1) < _tasks)
+        {
+            _body(_state, task);
+        }
+    }
+
+    private void Work(int index)
+    {
+        int seen = 0;
+        while (true)
+        {
+            int spins = 0;
+            while (_generation == seen && !_stop)
+            {
+                if (++spins < SpinsBeforeSleep)
+                {
+                    Thread.SpinWait(10);
+                    continue;
+                }
+                Volatile.Write(ref _asleep[index], 1);
+                Interlocked.MemoryBarrier();
+                // Work may have arrived between the last look and the flag; whoever clears the flag decides.
+                if ((_generation != seen || _stop) && Interlocked.Exchange(ref _asleep[index], 0) == 1)
+                {
+                    break;
+                }
+                _wake[index].Wait();
+                spins = 0;
+            }
+            if (_stop)
+            {
+                return;
+            }
+            seen = _generation;
+            TakeTasks();
+            Interlocked.Decrement(ref _working);
+        }
+    }
+
+    public void Dispose()
+    {
+        _stop = true;
+        for (int i = 0; i < _helpers.Length; i++)
+        {
+            _wake[i].Release();
+            _helpers[i].Join();
+        }
+    }
+}
+
+/// <summary>Work that a <see cref="ThreadTeam"/> splits into numbered tasks.</summary>
+internal interface IJob
+{
+    void Run(int task);
+}
