@@ -1,0 +1,99 @@
+using Tcm.Kernels;
+using Tcm.Kernels.Convolution;
+using Tcm.Kernels.Normalization;
+
+namespace Tcm.Nn.Layers;
+
+/// <summary>
+/// torch.nn.Conv2d with what usually follows it, as one operation: an optional BatchNorm2d (folded into the filter), an
+/// optional residual, an activation. Weights (K, C/groups, R, S). May be used from many threads.
+/// </summary>
+public sealed class Conv2d : IDisposable
+{
+    private readonly PreparedConvolution _prepared;
+
+    /// <summary>Reads <c>name.weight</c>, <c>name.bias</c> where there is one, and the four tensors of the norm.</summary>
+    /// <param name="weights">Place of the parent in the checkpoint.</param>
+    /// <param name="name">Name of the convolution.</param>
+    /// <param name="filter">Its geometry.</param>
+    /// <param name="batchNorm">Name of the BatchNorm2d behind it, or null.</param>
+    /// <param name="activation">Applied last.</param>
+    public Conv2d(Weights weights, string name, Conv2dFilter filter, string? batchNorm = null,
+        Activation activation = Activation.None)
+    {
+        var conv = weights / name;
+        float[] w = conv.Read("weight", filter.K, filter.C / filter.Groups, filter.R, filter.S);
+        float[] b = conv.Has("bias") ? conv.Read("bias", filter.K) : new float[filter.K];
+        if (batchNorm is not null)
+        {
+            BatchNorm2d.Fold(weights / batchNorm, w, b, w.Length / filter.K);
+        }
+        _prepared = weights.Backend.Convolution.Prepare(filter, w, b, activation);
+    }
+
+    /// <summary>act(norm(conv(x)) + residual) for x (N,C,H,W).</summary>
+    public Tensor Forward(Tensor x, Tensor? residual = null) => PreparedForward.Run(_prepared, x, residual);
+
+    /// <inheritdoc/>
+    public void Dispose() => _prepared.Dispose();
+}
+
+/// <summary>torch.nn.ConvTranspose2d with kernel 2 and stride 2, an optional BatchNorm2d and an activation.</summary>
+public sealed class ConvTranspose2d : IDisposable
+{
+    private readonly PreparedConvolution _prepared;
+
+    /// <summary>Reads <c>name.weight</c> (C,K,2,2), <c>name.bias</c> and the norm's tensors.</summary>
+    public ConvTranspose2d(Weights weights, string name, int c, int k, string? batchNorm = null,
+        Activation activation = Activation.None)
+    {
+        var conv = weights / name;
+        float[] w = conv.Read("weight", c, k, 2, 2);
+        float[] b = conv.Has("bias") ? conv.Read("bias", k) : new float[k];
+        if (batchNorm is not null)
+        {
+            BatchNorm2d.Fold(weights / batchNorm, w, b, 4);
+        }
+        _prepared = weights.Backend.Convolution.PrepareTransposed2x2(c, k, w, b, activation);
+    }
+
+    /// <summary>x (N,C,H,W) to (N,K,2H,2W).</summary>
+    public Tensor Forward(Tensor x) => PreparedForward.Run(_prepared, x, null);
+
+    /// <inheritdoc/>
+    public void Dispose() => _prepared.Dispose();
+}
+
+/// <summary>torch.nn.BatchNorm2d at inference: a scale and a shift for each channel.</summary>
+internal static class BatchNorm2d
+{
+    private const float Eps = 1e-5f;
+
+    public static void Fold(Weights norm, Span<float> w, Span<float> b, int run)
+    {
+        int k = b.Length;
+        BatchNormFolding.Fold(w, b, norm.Read("weight", k), norm.Read("bias", k), norm.Read("running_mean", k),
+            norm.Read("running_var", k), Eps, run);
+    }
+}
+
+internal static class PreparedForward
+{
+    public static Tensor Run(PreparedConvolution conv, Tensor x, Tensor? residual)
+    {
+        var s = x.Shape;
+        if (s.Rank != 4 || s[1] != conv.Filter.C)
+        {
+            throw new ShapeException($"Conv2d: x {s}, filter {conv.Filter} expects (N,{conv.Filter.C},H,W)");
+        }
+        var (p, q) = conv.OutputSize(s[2], s[3]);
+        Shape shape = [s[0], conv.Filter.K, p, q];
+        if (residual is not null && residual.Shape != shape)
+        {
+            throw new ShapeException($"Conv2d: residual {residual.Shape}, result {shape}");
+        }
+        var y = new Tensor(x.Backend, shape);
+        x.Backend.Convolution.Run(conv, new ImageBatch(s[0], s[2], s[3]), x.Data, y.Data, residual?.Data);
+        return y;
+    }
+}

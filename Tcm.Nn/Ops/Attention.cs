@@ -1,0 +1,50 @@
+using Tcm.Kernels;
+using Tcm.Kernels.Attention;
+
+namespace Tcm.Nn;
+
+public static partial class Functional
+{
+    /// <summary>
+    /// Multi-head self-attention over a packed projection: qkv (B,N,3*D) holds q, k and v of each token beside each other;
+    /// the result is (B,N,D). Scale is (D/heads)^-0.5.
+    /// </summary>
+    public static Tensor PackedAttention(Tensor qkv, int heads, bool causal = false)
+    {
+        const string op = "Attention";
+        Rank(op, qkv, 3, "(B,N,3*D)");
+        int batch = qkv.Shape[0], tokens = qkv.Shape[1], width = qkv.Shape[2] / 3;
+        if (width * 3 != qkv.Shape[2] || width % heads != 0)
+        {
+            throw new ShapeException($"{op}: qkv {qkv.Shape} cannot be divided into q, k, v of {heads} heads");
+        }
+        var y = new Tensor(qkv.Backend, [batch, tokens, width]);
+        var data = qkv.Data;
+        var shape = new AttentionShape(batch, heads, tokens, tokens, width / heads, 1 / MathF.Sqrt(width / heads), causal,
+            3 * width, 3 * width, 3 * width);
+        qkv.Backend.Attention.Forward(shape, data, data.Part(width, data.Length - width),
+            data.Part(2 * width, data.Length - 2 * width), y.Data);
+        return y;
+    }
+
+    /// <summary>
+    /// Multi-head cross-attention: q (B,Nq,D), and kv (B,Nk,2*D) with k and v of each token beside each other; (B,Nq,D).
+    /// </summary>
+    public static Tensor CrossAttention(Tensor q, Tensor kv, int heads)
+    {
+        const string op = "Attention";
+        SameBackend(op, q, kv);
+        Rank(op, q, 3, "(B,Nq,D)");
+        Rank(op, kv, 3, "(B,Nk,2*D)");
+        int width = q.Shape[2];
+        if (kv.Shape[0] != q.Shape[0] || kv.Shape[2] != 2 * width || width % heads != 0)
+        {
+            throw new ShapeException($"{op}: q {q.Shape}, kv {kv.Shape}, {heads} heads");
+        }
+        var y = new Tensor(q.Backend, q.Shape);
+        var shape = new AttentionShape(q.Shape[0], heads, q.Shape[1], kv.Shape[1], width / heads,
+            1 / MathF.Sqrt(width / heads), false, width, 2 * width, 2 * width);
+        q.Backend.Attention.Forward(shape, q.Data, kv.Data, kv.Data.Part(width, kv.Length - width), y.Data);
+        return y;
+    }
+}

@@ -1,0 +1,73 @@
+using Tcm.Kernels;
+
+namespace Tcm.Nn;
+
+public static partial class Functional
+{
+    /// <summary>Swaps the last two axes of x (B,R,C): (B,C,R).</summary>
+    public static Tensor Transpose(Tensor x)
+    {
+        Rank("Transpose", x, 3, "(B,R,C)");
+        var s = x.Shape;
+        var y = new Tensor(x.Backend, [s[0], s[2], s[1]]);
+        x.Backend.Indexing.Transpose(s[0], s[1], s[2], x.Data, y.Data);
+        return y;
+    }
+
+    /// <summary>Tokens (B,h*w,C) as an image (B,C,h,w).</summary>
+    public static Tensor TokensToImage(Tensor tokens, int h, int w)
+    {
+        Rank("TokensToImage", tokens, 3, "(B,h*w,C)");
+        using var scope = TensorScope.Begin();
+        var planes = Transpose(tokens);
+        return scope.Keep(planes.Reshape([tokens.Shape[0], tokens.Shape[2], h, w]));
+    }
+
+    /// <summary>Concatenates along axis 1; the other axes are equal.</summary>
+    public static Tensor Concat(Tensor a, Tensor b)
+    {
+        const string op = "Concat";
+        SameBackend(op, a, b);
+        var (s, t) = (a.Shape, b.Shape);
+        bool fits = s.Rank == t.Rank && s.Rank >= 2;
+        for (int i = 0; fits && i < s.Rank; i++)
+        {
+            fits = i == 1 || s[i] == t[i];
+        }
+        if (!fits)
+        {
+            throw new ShapeException($"{op}: a {s}, b {t}");
+        }
+        int[] sizes = s.ToArray();
+        sizes[1] += t[1];
+        var y = new Tensor(a.Backend, new Shape(sizes));
+        long runA = a.Length / s[0], runB = b.Length / s[0];
+        a.Backend.Indexing.CopyRuns(s[0], runA, a.Data, runA, y.Data, runA + runB);
+        a.Backend.Indexing.CopyRuns(s[0], runB, b.Data, runB, y.Data.Part(runA, y.Length - runA), runA + runB);
+        return y;
+    }
+
+    /// <summary>Entries [start, start + count) of axis 1, copied.</summary>
+    public static Tensor Narrow(Tensor x, int start, int count)
+    {
+        if (x.Shape.Rank < 2 || start < 0 || count < 1 || start > x.Shape[1] - count)
+        {
+            throw new ShapeException($"Narrow: entries [{start}, {start}+{count}) of axis 1 of {x.Shape}");
+        }
+        int[] sizes = x.Shape.ToArray();
+        long image = x.Length / sizes[0], row = image / sizes[1];
+        sizes[1] = count;
+        var y = new Tensor(x.Backend, new Shape(sizes));
+        x.Backend.Indexing.CopyRuns(sizes[0], row * count, x.Data.Part(row * start, x.Length - row * start), image, y.Data,
+            row * count);
+        return y;
+    }
+
+    /// <summary>x repeated over a new first axis: (count, ...).</summary>
+    public static Tensor Repeat(Tensor x, int count)
+    {
+        var y = new Tensor(x.Backend, [count, .. x.Shape.ToArray()]);
+        x.Backend.Indexing.CopyRuns(count, x.Length, x.Data, 0, y.Data, x.Length);
+        return y;
+    }
+}

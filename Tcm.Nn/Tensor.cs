@@ -1,0 +1,106 @@
+using Tcm.Kernels;
+
+namespace Tcm.Nn;
+
+/// <summary>
+/// A dense float tensor on one backend: contiguous, row-major, NCHW for images. Freed by <see cref="Dispose"/> or by the
+/// <see cref="TensorScope"/> in which it was made. Not thread-safe; a tensor that nobody writes may be read by many threads.
+/// </summary>
+public sealed class Tensor : IDisposable
+{
+    private readonly Slice _data;
+    private readonly Tensor _owner;
+    private int _references = 1;
+    private bool _disposed;
+
+    /// <summary>Allocates a tensor with undefined contents.</summary>
+    public Tensor(Backend backend, Shape shape)
+    {
+        Backend = backend;
+        Shape = shape;
+        _data = backend.Allocate(shape.Length).All;
+        _owner = this;
+        TensorScope.Register(this);
+    }
+
+    private Tensor(Tensor source, Shape shape)
+    {
+        Backend = source.Backend;
+        Shape = shape;
+        _data = source._data;
+        _owner = source._owner;
+        _owner._references++;
+        TensorScope.Register(this);
+    }
+
+    /// <summary>The device that holds the values.</summary>
+    public Backend Backend { get; }
+
+    /// <summary>The axes.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>Number of values.</summary>
+    public long Length => Shape.Length;
+
+    /// <summary>The values on the device.</summary>
+    /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
+    public Slice Data
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _data;
+        }
+    }
+
+    internal int ScopeDepth { get; set; }
+
+    /// <summary>Copies values from the host.</summary>
+    public static Tensor From(Backend backend, ReadOnlySpan<float> values, Shape shape)
+    {
+        if (values.Length != shape.Length)
+        {
+            throw new ShapeException($"Tensor: {values.Length} values for shape {shape}");
+        }
+        var tensor = new Tensor(backend, shape);
+        backend.Upload(values, tensor.Data);
+        return tensor;
+    }
+
+    /// <summary>The same values under another shape; free, and both stay usable.</summary>
+    /// <exception cref="ShapeException">The numbers of elements differ.</exception>
+    public Tensor Reshape(Shape shape)
+    {
+        if (shape.Length != Length)
+        {
+            throw new ShapeException($"Reshape: {Shape} to {shape}");
+        }
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new Tensor(this, shape);
+    }
+
+    /// <summary>Copies the values to a new host array.</summary>
+    public float[] ToArray()
+    {
+        var values = new float[Length];
+        Backend.Download(Data, values);
+        return values;
+    }
+
+    /// <summary>Frees the memory when no reshaped tensor shares it any more; a second call does nothing.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+        _disposed = true;
+        if (--_owner._references == 0)
+        {
+            _data.Storage.Dispose();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"Tensor{Shape} on {Backend.Name}";
+}

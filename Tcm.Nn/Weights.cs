@@ -1,0 +1,79 @@
+using Tcm.Kernels;
+using Tcm.Nn.Checkpoints;
+
+namespace Tcm.Nn;
+
+/// <summary>
+/// A place in a checkpoint's tree of names, from which layers are built: making a layer reads its tensors under this
+/// prefix, packs them for the backend and keeps no second copy. <c>weights / "layer1" / "0"</c> goes down the tree.
+/// </summary>
+public readonly struct Weights
+{
+    private readonly Checkpoint _checkpoint;
+    private readonly string _prefix;
+
+    /// <summary>The root of a checkpoint.</summary>
+    public Weights(Checkpoint checkpoint, Backend backend) : this(checkpoint, backend, "") { }
+
+    private Weights(Checkpoint checkpoint, Backend backend, string prefix)
+    {
+        _checkpoint = checkpoint;
+        Backend = backend;
+        _prefix = prefix;
+    }
+
+    /// <summary>Where the layers will compute.</summary>
+    public Backend Backend { get; }
+
+    /// <summary>One step down: the names that start with this prefix, <paramref name="name"/> and a dot.</summary>
+    public static Weights operator /(Weights weights, string name) =>
+        new(weights._checkpoint, weights.Backend, weights._prefix + name + ".");
+
+    /// <summary>Whether a tensor of this name is there.</summary>
+    public bool Has(string name) => _checkpoint.Find(_prefix + name) is not null;
+
+    /// <summary>Reads a tensor to host memory.</summary>
+    /// <exception cref="WeightFormatException">It is missing, or its shape is not the expected one.</exception>
+    public float[] Read(string name, params ReadOnlySpan<int> shape)
+    {
+        var values = new float[Find(name, shape).Length];
+        _checkpoint.Read(Find(name, shape), values);
+        return values;
+    }
+
+    /// <summary>Reads rows of a tensor (rows, width) to host memory.</summary>
+    public void ReadRow(string name, int row, Span<float> destination)
+    {
+        var info = _checkpoint.Find(_prefix + name)
+            ?? throw new WeightFormatException($"{_checkpoint.Path}: no tensor '{_prefix}{name}'");
+        if (info.Shape.Count != 2 || info.Shape[1] != destination.Length || (uint)row >= (uint)info.Shape[0])
+        {
+            throw new WeightFormatException(
+                $"{_checkpoint.Path}: row {row} of {destination.Length} values asked of {info.Name} {info.ShapeText}");
+        }
+        _checkpoint.ReadRows(info, row, 1, destination);
+    }
+
+    /// <summary>Reads a tensor to the device. It lives until its owner disposes it, whatever scope is open.</summary>
+    public Tensor Tensor(string name, params ReadOnlySpan<int> shape) => Persistent(Read(name, shape), new Shape(shape));
+
+    /// <summary>Copies values to the device, for a layer that keeps them.</summary>
+    public Tensor Persistent(ReadOnlySpan<float> values, Shape shape)
+    {
+        var tensor = Nn.Tensor.From(Backend, values, shape);
+        tensor.ScopeDepth = 0;
+        return tensor;
+    }
+
+    private TensorInfo Find(string name, ReadOnlySpan<int> shape)
+    {
+        var info = _checkpoint.Find(_prefix + name)
+            ?? throw new WeightFormatException($"{_checkpoint.Path}: no tensor '{_prefix}{name}'");
+        if (!shape.SequenceEqual([.. info.Shape]))
+        {
+            throw new WeightFormatException($"{_checkpoint.Path}: '{info.Name}' is {info.ShapeText}, " +
+                $"the configuration expects [{string.Join(',', shape.ToArray())}]");
+        }
+        return info;
+    }
+}
