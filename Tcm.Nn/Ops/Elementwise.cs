@@ -43,6 +43,27 @@ public static partial class Functional
         return y;
     }
 
+    /// <summary>Adds one vector for each image to all of its tokens: x (B,N,D) + v (B,D).</summary>
+    public static Tensor AddToTokens(Tensor x, Tensor v)
+    {
+        const string op = "AddToTokens";
+        SameBackend(op, x, v);
+        Rank(op, x, 3, "(B,N,D)");
+        int batch = x.Shape[0], tokens = x.Shape[1], width = x.Shape[2];
+        if (v.Shape != new Shape(batch, width))
+        {
+            throw new ShapeException($"{op}: x {x.Shape}, v {v.Shape}");
+        }
+        var y = new Tensor(x.Backend, x.Shape);
+        long image = (long)tokens * width;
+        for (int b = 0; b < batch; b++)
+        {
+            x.Backend.Elementwise.Binary(BinaryOp.Add, Broadcast.Rows(tokens, width), x.Data.Part(b * image, image),
+                v.Data.Part((long)b * width, width), y.Data.Part(b * image, image));
+        }
+        return y;
+    }
+
     private static Tensor Binary(BinaryOp op, Tensor a, Tensor b)
     {
         SameBackend(op.ToString(), a, b);
