@@ -22,15 +22,36 @@ internal static class Check
         }
     }
 
-    public static void That([DoesNotReturnIf(false)] bool condition, string message)
+    /// <summary>The message is only formatted, and its string only allocated, when the condition fails.</summary>
+    public static void That([DoesNotReturnIf(false)] bool condition,
+        [InterpolatedStringHandlerArgument(nameof(condition))] ref CheckMessage message)
     {
         if (!condition)
         {
-            throw new ShapeException(message);
+            throw new ShapeException(message.ToStringAndClear());
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void ThrowLength(string op, string name, long actual, long expected) =>
         throw new ShapeException($"{op}: {name} has {actual} floats, expected {expected}");
+}
+
+/// <summary>Builds the message of a failed <see cref="Check.That"/>, and nothing for one that holds.</summary>
+[InterpolatedStringHandler]
+internal ref struct CheckMessage
+{
+    private DefaultInterpolatedStringHandler _text;
+
+    public CheckMessage(int literalLength, int formattedCount, bool condition, out bool failed)
+    {
+        failed = !condition;
+        _text = failed ? new DefaultInterpolatedStringHandler(literalLength, formattedCount) : default;
+    }
+
+    public void AppendLiteral(string value) => _text.AppendLiteral(value);
+
+    public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
+
+    public string ToStringAndClear() => _text.ToStringAndClear();
 }
