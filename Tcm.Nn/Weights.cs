@@ -32,12 +32,17 @@ public readonly struct Weights
     /// <summary>Whether a tensor of this name is there.</summary>
     public bool Has(string name) => _checkpoint.Find(_prefix + name) is not null;
 
+    /// <summary>Reads a tensor of any shape to host memory.</summary>
+    /// <exception cref="WeightFormatException">It is missing.</exception>
+    public float[] Read(string name) => _checkpoint.Read(_prefix + name);
+
     /// <summary>Reads a tensor to host memory.</summary>
     /// <exception cref="WeightFormatException">It is missing, or its shape is not the expected one.</exception>
     public float[] Read(string name, params ReadOnlySpan<int> shape)
     {
-        var values = new float[Find(name, shape).Length];
-        _checkpoint.Read(Find(name, shape), values);
+        var info = Find(name, shape);
+        var values = new float[info.Length];
+        _checkpoint.Read(info, values);
         return values;
     }
 

@@ -1,0 +1,31 @@
+using Tcm.Detect.Models;
+using Tcm.Nn;
+
+namespace Tcm.Detect.Heads;
+
+/// <summary>
+/// The detector behind the shared trunk: neck, head and post-processing of one method. A method is a folder under
+/// <c>Heads/</c> with a subclass, and one line in <see cref="HeadRegistry"/>.
+/// </summary>
+internal abstract class DetectionHead : IDisposable
+{
+    /// <summary>
+    /// Stages x0 (stride 4) to x3 (stride 32, with the score map as its last channel) to the maps that post-processing
+    /// reads.
+    /// </summary>
+    public abstract Tensor Forward(ReadOnlySpan<Tensor> stages, ForwardObserver? observer);
+
+    /// <summary>From the maps to regions in source coordinates.</summary>
+    /// <param name="maps">Values of <see cref="Forward"/>'s result for one image.</param>
+    /// <param name="geometry">Where the network's pixels lie in the source picture.</param>
+    /// <param name="options">Settings; each head reads its own part.</param>
+    public abstract IReadOnlyList<TextRegion> Extract(ReadOnlySpan<float> maps, NetworkGeometry geometry,
+        TextDetectorOptions options);
+
+    public abstract void Dispose();
+}
+
+/// <summary>
+/// Size of the network's input (padded) and the factors from source to network pixels on each axis.
+/// </summary>
+internal readonly record struct NetworkGeometry(int Width, int Height, double ScaleX, double ScaleY);

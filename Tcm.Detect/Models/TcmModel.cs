@@ -1,0 +1,87 @@
+using Tcm.Detect.Clip;
+using Tcm.Detect.Heads;
+using Tcm.Detect.Prompts;
+using Tcm.Kernels;
+using Tcm.Nn;
+using Tcm.Nn.Checkpoints;
+
+namespace Tcm.Detect.Models;
+
+/// <summary>
+/// The network of "Turning a CLIP Model into a Scene Text Detector" at inference: the trunk (CLIP image encoder, text
+/// encoder, prompt generators, instance-language matching) and a detector's head. Which parts are there is
+/// <see cref="TcmConfig"/>'s to say. May be used from many threads when its backend may.
+/// </summary>
+public sealed class TcmModel : IDisposable
+{
+    private readonly ClipResNet _backbone;
+    private readonly TextBranch? _text;
+
+    /// <summary>Builds the model and packs its weights for a backend.</summary>
+    /// <param name="checkpoint">The tensors, under the names of the official checkpoints; may be disposed afterwards.</param>
+    /// <param name="config">What the model consists of.</param>
+    /// <param name="backend">Where it will run; must outlive the model.</param>
+    /// <exception cref="WeightFormatException">A tensor is missing or has another shape.</exception>
+    public TcmModel(Checkpoint checkpoint, TcmConfig config, Backend backend)
+    {
+        Config = config;
+        Backend = backend;
+        var weights = new Weights(checkpoint, backend);
+        _backbone = new ClipResNet(weights / "backbone", config.BackboneWidth, config.BackboneBlocks);
+        _text = config.HasTextBranch ? new TextBranch(weights, config) : null;
+        Head = HeadRegistry.Create(weights, config);
+    }
+
+    /// <summary>What the model consists of.</summary>
+    public TcmConfig Config { get; }
+
+    /// <summary>Where it runs.</summary>
+    public Backend Backend { get; }
+
+    internal DetectionHead Head { get; }
+
+    /// <summary>
+    /// Runs the network on normalised pictures (B,3,H,W) whose sides are multiples of 32. The result is what the head's
+    /// post-processing reads; for DB the probability map (B,1,H,W).
+    /// </summary>
+    /// <exception cref="ShapeException">Another shape.</exception>
+    public Tensor Forward(Tensor input, ForwardObserver? observer = null)
+    {
+        var s = input.Shape;
+        if (s.Rank != 4 || s[1] != 3 || s[2] % 32 != 0 || s[3] % 32 != 0)
+        {
+            throw new ShapeException($"TcmModel: input {s}, expected (B,3,H,W) with H and W multiples of 32");
+        }
+        using var scope = TensorScope.Begin();
+        observer?.Stage("input", input);
+        observer?.BeginBlock("stem");
+        var x = _backbone.Stem(input);
+        observer?.EndBlock();
+        var stages = new Tensor[4];
+        for (int i = 0; i < stages.Length; i++)
+        {
+            observer?.BeginBlock($"layer{i + 1}");
+            var next = _backbone.Stage(i, x);
+            observer?.EndBlock();
+            if (i == 0)
+            {
+                x.Dispose();
+            }
+            stages[i] = x = next;
+            observer?.Stage($"x{i}", x);
+        }
+        if (_text is not null)
+        {
+            stages[3] = Functional.Concat(stages[3], _text.ScoreMap(stages[3], observer));
+        }
+        return scope.Keep(Head.Forward(stages, observer));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _backbone.Dispose();
+        _text?.Dispose();
+        Head.Dispose();
+    }
+}

@@ -1,0 +1,29 @@
+using Tcm.Detect.Heads.Db;
+
+namespace Tcm.Detect;
+
+/// <summary>How a <see cref="TextDetector"/> runs. The defaults are those of TCM's ICDAR2015 evaluation, except the size.</summary>
+public sealed record TextDetectorOptions
+{
+    /// <summary><c>cpu</c> (the default), <c>cuda:i</c>, <c>opencl:i</c> or <c>auto</c>; see
+    /// <see cref="Kernels.Devices.Open"/>.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Threads of the CPU, 0 for one a core.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Pictures are resized, keeping their proportions, so that the shorter side has this many pixels ...</summary>
+    public int ShortSide { get; init; } = 736;
+
+    /// <summary>... unless the longer side would have more than this many.</summary>
+    public int MaxSide { get; init; } = 4068;
+
+    /// <summary>Post-processing of DB models.</summary>
+    public DbPostProcessingOptions Db { get; init; } = new();
+
+    /// <summary>Attention heads of the text encoder, for official checkpoints whose sizes are not the official ones.</summary>
+    public int? TextHeads { get; init; }
+
+    /// <summary>Attention heads of the decoders, likewise.</summary>
+    public int? DecoderHeads { get; init; }
+}
