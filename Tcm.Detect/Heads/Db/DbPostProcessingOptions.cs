@@ -27,7 +27,7 @@ public sealed record DbPostProcessingOptions
     /// <summary>Polygons that follow the text instead of quads.</summary>
     public bool Polygons { get; init; }
 
-    /// <summary>With <see cref="Polygons"/>: also drop polygons whose smallest rectangle is not wider than
+    /// <summary>With <see cref="Polygons"/>: also drop polygons whose smallest rectangle is narrower than
     /// <see cref="MinSide"/>.</summary>
     public bool FilterSmallPolygons { get; init; }
 }

@@ -1,0 +1,363 @@
+using System.Collections.Concurrent;
+using System.Numerics;
+using System.Runtime.Intrinsics;
+using Tcm.Detect.Geometry;
+using Tcm.Kernels;
+
+namespace Tcm.Detect.Heads.Db;
+
+/// <summary>
+/// From DBNet's probability map to text regions: threshold, contours, simplification, mean probability, growing, and the
+/// smallest rectangle or the grown outline (heads.md section 2.3). Thread-safe; working memory is kept between calls.
+/// </summary>
+public sealed class DbPostProcessor
+{
+    // Below this many contour points, starting other threads costs more than they save.
+    private const int MinParallelPoints = 1500;
+    private const int MaxSide = 1 << 17;
+
+    private readonly ConcurrentBag<Workspace> _idle = [];
+    private readonly DbPostProcessingOptions _options;
+
+    /// <summary>A post-processor with the given settings.</summary>
+    /// <exception cref="TcmException">A setting makes no sense.</exception>
+    public DbPostProcessor(DbPostProcessingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.MaxCandidates < 0 || !float.IsFinite(options.UnclipRatio) || options.UnclipRatio < 0
+            || !float.IsFinite(options.SimplifyRatio) || options.SimplifyRatio < 0 || float.IsNaN(options.BinaryThreshold))
+        {
+            throw new TcmException($"DbPostProcessor: unusable settings {options}");
+        }
+        _options = options;
+    }
+
+    /// <summary>Finds the text regions of one map.</summary>
+    /// <param name="probabilities">Rows of <paramref name="width"/> text probabilities; no finite number means no text.</param>
+    /// <param name="width">Columns of the map, padding included.</param>
+    /// <param name="height">Rows of the map, padding included.</param>
+    /// <param name="validWidth">
+    /// Columns that show the picture; whatever is right of them is taken for background. The reference looks at the padding
+    /// too: pass <paramref name="width"/> for its behaviour.
+    /// </param>
+    /// <param name="validHeight">Rows that show the picture, likewise.</param>
+    /// <param name="scaleX">Network pixels per source pixel, horizontally.</param>
+    /// <param name="scaleY">Network pixels per source pixel, vertically.</param>
+    /// <returns>Regions in pixels of the source picture, in the order of the reference (lowest contours first).</returns>
+    /// <exception cref="ShapeException">The sizes do not fit the number of values.</exception>
+    public IReadOnlyList<TextRegion> Detect(ReadOnlySpan<float> probabilities, int width, int height,
+        int validWidth, int validHeight, double scaleX, double scaleY)
+    {
+        if (!(scaleX > 0) || !(scaleY > 0))
+        {
+            throw new TcmException($"DbPostProcessor: scale factors {scaleX} and {scaleY} are not positive");
+        }
+        var workspace = Rent();
+        try
+        {
+            int candidates = FindContours(workspace, probabilities, width, height, validWidth, validHeight);
+            if (candidates == 0)
+            {
+                return [];
+            }
+            var found = new TextRegion?[candidates];
+            if (workspace.Contours.TotalPoints >= MinParallelPoints && Environment.ProcessorCount > 1 && candidates > 1)
+            {
+                DetectInParallel(workspace, probabilities, width, height, scaleX, scaleY, found);
+            }
+            else
+            {
+                for (int i = 0; i < candidates; i++)
+                {
+                    found[i] = Detect(workspace, workspace.Contours[i], probabilities, width, height, scaleX, scaleY);
+                }
+            }
+            var regions = new List<TextRegion>(candidates);
+            foreach (var region in found)
+            {
+                if (region is not null)
+                {
+                    regions.Add(region);
+                }
+            }
+            return regions;
+        }
+        finally
+        {
+            _idle.Add(workspace);
+        }
+    }
+
+    /// <summary>What happens to every contour of the map, in the order of the reference.</summary>
+    internal List<DbCandidate> Trace(ReadOnlySpan<float> probabilities, int width, int height)
+    {
+        var workspace = new Workspace();
+        FindContours(workspace, probabilities, width, height, width, height, keepAll: true);
+        var result = new List<DbCandidate>();
+        for (int i = 0; i < workspace.Contours.Count; i++)
+        {
+            var candidate = new DbCandidate { Contour = workspace.Contours[i].ToArray() };
+            candidate.Drop = i > _options.MaxCandidates
+                ? DbDrop.CandidateCap
+                : Process(workspace, candidate.Contour, probabilities, width, height, candidate, out _, out _);
+            result.Add(candidate);
+        }
+        return result;
+    }
+
+    private Workspace Rent() => _idle.TryTake(out var workspace) ? workspace : new Workspace();
+
+    private int FindContours(Workspace workspace, ReadOnlySpan<float> map, int width, int height, int validWidth,
+        int validHeight, bool keepAll = false)
+    {
+        if (width <= 0 || height <= 0 || width > MaxSide || height > MaxSide || map.Length < (long)width * height
+            || validWidth < 0 || validHeight < 0 || validWidth > width || validHeight > height)
+        {
+            throw new ShapeException(
+                $"DbPostProcessor: {map.Length} values for a map of {width}x{height} that is valid in {validWidth}x{validHeight}");
+        }
+        var contours = workspace.Contours;
+        contours.Begin(width, height);
+        for (int y = 0; y < validHeight; y++)
+        {
+            Threshold(map.Slice(y * width, validWidth), contours.Row(y), _options.BinaryThreshold);
+        }
+        // The reference compares the index with > and so takes one more than it says.
+        contours.Trace(ContourMode.All, simplify: true, keepAll ? int.MaxValue : (int)Math.Min(_options.MaxCandidates + 1L, int.MaxValue));
+        return contours.Count;
+    }
+
+    // 1 where threshold < value <= greatest float, which leaves out NaN and both infinities.
+    private static void Threshold(ReadOnlySpan<float> values, Span<sbyte> mask, float threshold)
+    {
+        int x = 0;
+        if (Vector256.IsHardwareAccelerated)
+        {
+            var least = Vector256.Create(threshold);
+            var most = Vector256.Create(float.MaxValue);
+            for (; x <= values.Length - 32; x += 32)
+            {
+                var a = Above(values[x..], least, most);
+                var b = Above(values[(x + 8)..], least, most);
+                var c = Above(values[(x + 16)..], least, most);
+                var d = Above(values[(x + 24)..], least, most);
+                var bytes = Vector256.Narrow(Vector256.Narrow(a, b), Vector256.Narrow(c, d));
+                (-bytes).CopyTo(mask[x..]);
+            }
+        }
+        for (; x < values.Length; x++)
+        {
+            mask[x] = values[x] > threshold && values[x] <= float.MaxValue ? (sbyte)1 : (sbyte)0;
+        }
+    }
+
+    private static Vector256<int> Above(ReadOnlySpan<float> values, Vector256<float> least, Vector256<float> most)
+    {
+        var v = Vector256.Create(values);
+        return (Vector256.GreaterThan(v, least) & Vector256.LessThanOrEqual(v, most)).AsInt32();
+    }
+
+    private unsafe void DetectInParallel(Workspace contours, ReadOnlySpan<float> probabilities, int width, int height,
+        double scaleX, double scaleY, TextRegion?[] found)
+    {
+        fixed (float* pinned = probabilities)
+        {
+            // Lambdas cannot hold pointers, but the map stays pinned until all candidates are done.
+            nint address = (nint)pinned;
+            int length = probabilities.Length;
+            Parallel.For(0, found.Length, Rent, (i, _, workspace) =>
+            {
+                var map = new ReadOnlySpan<float>((float*)address, length);
+                found[i] = Detect(workspace, contours.Contours[i], map, width, height, scaleX, scaleY);
+                return workspace;
+            }, _idle.Add);
+        }
+    }
+
+    private TextRegion? Detect(Workspace workspace, ReadOnlySpan<PixelPoint> contour, ReadOnlySpan<float> map, int width,
+        int height, double scaleX, double scaleY)
+    {
+        if (Process(workspace, contour, map, width, height, null, out var rectangle, out double score) != DbDrop.None)
+        {
+            return null;
+        }
+        var quad = new Vector2[4];
+        rectangle.Corners(quad);
+        ToSource(quad, scaleX, scaleY);
+        var polygon = quad;
+        if (_options.Polygons)
+        {
+            var ring = workspace.Offset.Ring(0);
+            polygon = new Vector2[ring.Length];
+            for (int i = 0; i < ring.Length; i++)
+            {
+                polygon[i] = new Vector2(ring[i].X, ring[i].Y);
+            }
+            ToSource(polygon, scaleX, scaleY);
+        }
+        var outline = Array.AsReadOnly(polygon);
+        return new TextRegion(outline, _options.Polygons ? Array.AsReadOnly(quad) : outline, (float)score);
+    }
+
+    private static void ToSource(Span<Vector2> points, double scaleX, double scaleY)
+    {
+        for (int i = 0; i < points.Length; i++)
+        {
+            points[i] = new Vector2((float)(points[i].X / scaleX), (float)(points[i].Y / scaleY));
+        }
+        PolygonMeasures.OrderForScreen(points);
+    }
+
+    // On success the ring is in workspace.Offset, unless a quad could be had without it.
+    private DbDrop Process(Workspace workspace, ReadOnlySpan<PixelPoint> contour, ReadOnlySpan<float> map, int width, int height,
+        DbCandidate? trace, out RotatedRectangle rectangle, out double score)
+    {
+        rectangle = default;
+        score = 0;
+        var points = contour;
+        if (_options.Simplify)
+        {
+            double length = PolygonSimplifier.ClosedLength(contour);
+            points = workspace.Simplifier.Simplify(contour, _options.SimplifyRatio * length);
+            if (trace is not null)
+            {
+                trace.ArcLength = length;
+            }
+        }
+        if (trace is not null)
+        {
+            trace.Approximation = points.ToArray();
+        }
+        if (points.Length < 4)
+        {
+            return DbDrop.TooFewPoints;
+        }
+        score = workspace.Fill.Mean(map, width, height, points);
+        if (trace is not null)
+        {
+            trace.Score = score;
+        }
+        if (score < _options.BoxThreshold)
+        {
+            return DbDrop.Score;
+        }
+        double area = Math.Abs(PolygonMeasures.TwiceSignedArea(points)) / 2.0;
+        double perimeter = PolygonMeasures.Perimeter(points);
+        double distance = area * _options.UnclipRatio / perimeter;
+        if (trace is not null)
+        {
+            trace.Area = area;
+            trace.Perimeter = perimeter;
+        }
+        ReadOnlySpan<PixelPoint> grown;
+        if (trace is null && !_options.Polygons && HasNoDeepPocket(workspace, points, distance))
+        {
+            grown = workspace.Offset.BuildRaw(points, distance);
+        }
+        else
+        {
+            int rings = workspace.Offset.Execute(points, distance);
+            if (trace is not null)
+            {
+                trace.Rings = new PixelPoint[rings][];
+                for (int i = 0; i < rings; i++)
+                {
+                    trace.Rings[i] = workspace.Offset.Ring(i).ToArray();
+                }
+            }
+            if (rings != 1)
+            {
+                return DbDrop.Rings;
+            }
+            grown = workspace.Offset.Ring(0);
+        }
+        rectangle = workspace.Rectangle.Of(grown);
+        if (!LargeEnough(rectangle.ShortSide, grown.Length))
+        {
+            return DbDrop.Size;
+        }
+        if (trace is not null)
+        {
+            trace.Boundary = Boundary(rectangle, grown);
+        }
+        return DbDrop.None;
+    }
+
+    private Vector2[] Boundary(RotatedRectangle rectangle, ReadOnlySpan<PixelPoint> ring)
+    {
+        var result = new Vector2[_options.Polygons ? ring.Length : 4];
+        if (!_options.Polygons)
+        {
+            rectangle.Corners(result);
+            return result;
+        }
+        for (int i = 0; i < ring.Length; i++)
+        {
+            result[i] = new Vector2(ring[i].X, ring[i].Y);
+        }
+        return result;
+    }
+
+    // The reference compares quads with > and polygons, where it looks at their size at all, with >=.
+    private bool LargeEnough(float shortSide, int vertices) => _options.Polygons
+        ? vertices >= 4 && (!_options.FilterSmallPolygons || shortSide >= _options.MinSide)
+        : shortSide > _options.MinSide;
+
+    // The grown outline can only have a hole where the polygon has a pocket deeper than the growth: a point of the hole is
+    // farther than the distance from the polygon, but a point of a pocket is not farther than the pocket's depth. Without
+    // holes the smallest rectangle follows from the raw outline, and its loops need not be removed.
+    private static bool HasNoDeepPocket(Workspace workspace, ReadOnlySpan<PixelPoint> points, double distance)
+    {
+        const double roundingMargin = 1.5;
+        double allowed = distance - roundingMargin;
+        if (allowed <= 0)
+        {
+            return false;
+        }
+        var hull = workspace.Rectangle.Hull(points);
+        if (hull.Length < 3)
+        {
+            return false;
+        }
+        // The hull runs counter-clockwise on the screen; walk the polygon the same way.
+        int step = PolygonMeasures.TwiceSignedArea(points) < 0 ? 1 : points.Length - 1;
+        int at = points.IndexOf(new PixelPoint((int)hull[0].X, (int)hull[0].Y));
+        for (int i = 0, walked = 0; i < hull.Length; i++)
+        {
+            var from = hull[i];
+            var to = hull[i + 1 == hull.Length ? 0 : i + 1];
+            var normal = Vector2.Normalize(new Vector2(to.Y - from.Y, from.X - to.X));
+            while (true)
+            {
+                at = (at + step) % points.Length;
+                if (++walked > points.Length)
+                {
+                    return false;
+                }
+                var point = new Vector2(points[at].X, points[at].Y);
+                if (point == to)
+                {
+                    break;
+                }
+                if (Math.Abs(Vector2.Dot(point - from, normal)) > allowed)
+                {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    private sealed class Workspace
+    {
+        public ContourTracer Contours { get; } = new();
+
+        public PolygonSimplifier Simplifier { get; } = new();
+
+        public PolygonFill Fill { get; } = new();
+
+        public PolygonOffset Offset { get; } = new();
+
+        public MinAreaRectangle Rectangle { get; } = new();
+    }
+}
