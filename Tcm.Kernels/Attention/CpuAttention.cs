@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Attention;
@@ -89,8 +90,8 @@ internal sealed unsafe class CpuAttention(CpuBackend backend) : MultiHeadAttenti
             {
                 int count = Math.Min(KeyBlock, last - start);
                 long row = (long)batch * Shape.Keys + start;
-                Pack(keys, K + row * Shape.KeyStride + column, Shape.KeyStride, count, depth, depth);
-                Pack(values, V + row * Shape.ValueStride + column, Shape.ValueStride, count, depth, width);
+                PackKeys(keys, K + row * Shape.KeyStride + column, Shape.KeyStride, count, depth);
+                PackValues(values, V + row * Shape.ValueStride + column, Shape.ValueStride, count, depth);
                 for (int panel = 0; panel < panels; panel++)
                 {
                     int firstQuery = first + panel * Lanes;
@@ -99,14 +100,14 @@ internal sealed unsafe class CpuAttention(CpuBackend backend) : MultiHeadAttenti
                         continue;
                     }
                     float* s = states + panel * state;
-                    Product((count + 3) & ~3, depth, keys, depth, 1, s, scores, false);
+                    Product((count + 3) & ~3, depth, keys, depth, 1, s, scores, accumulate: false);
                     if (Shape.Causal)
                     {
                         Mask(scores, count, firstQuery - start);
                     }
                     float* o = s + depth * Lanes;
                     Softmax(scores, count, o, width);
-                    Product(width, count, values, 1, width, scores, o, true);
+                    Product(width, count, values, 1, 4, scores, o, accumulate: true);
                 }
             }
             for (int panel = 0; panel < panels; panel++)
@@ -152,15 +153,34 @@ internal sealed unsafe class CpuAttention(CpuBackend backend) : MultiHeadAttenti
             }
         }
 
-        /// <summary>Copies rows side by side; pads columns up to <paramref name="width"/> and rows to a multiple of 4.</summary>
-        private static void Pack(float* target, float* source, int stride, int rows, int columns, int width)
+        /// <summary>(keys, depth), rows side by side and padded with zeros to a multiple of 4.</summary>
+        private static void PackKeys(float* target, float* source, int stride, int rows, int depth)
         {
-            for (int row = 0; row < rows; row++, source += stride, target += width)
+            for (int row = 0; row < rows; row++, source += stride, target += depth)
             {
-                new ReadOnlySpan<float>(source, columns).CopyTo(new Span<float>(target, columns));
-                new Span<float>(target + columns, width - columns).Clear();
+                new ReadOnlySpan<float>(source, depth).CopyTo(new Span<float>(target, depth));
             }
-            new Span<float>(target, (((rows + 3) & ~3) - rows) * width).Clear();
+            new Span<float>(target, (((rows + 3) & ~3) - rows) * depth).Clear();
+        }
+
+        /// <summary>(depth/4, keys, 4), padded with zeros: what a tile of the product reads lies together, where whole rows
+        /// of 64 floats would all fall on the same few lines of the first-level cache.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void PackValues(float* target, float* source, int stride, int rows, int depth)
+        {
+            for (int row = 0; row < rows; row++, source += stride, target += 4)
+            {
+                float* tile = target;
+                int d = 0;
+                for (; d <= depth - 4; d += 4, tile += 4 * rows)
+                {
+                    Vector128.Load(source + d).Store(tile);
+                }
+                for (int lane = 0; d < depth && lane < 4; lane++)
+                {
+                    tile[lane] = d + lane < depth ? source[d + lane] : 0;
+                }
+            }
         }
 
         /// <summary>Hides keys behind each query; key 0 of the block is visible from lane -<paramref name="offset"/> on.</summary>
@@ -210,14 +230,15 @@ internal sealed unsafe class CpuAttention(CpuBackend backend) : MultiHeadAttenti
         }
 
         /// <summary>
-        /// c (block x lanes) = a b, or += with <paramref name="accumulate"/>: a[i,k] at i*aRow + k*aColumn, b (depth x lanes).
-        /// Tiles of 4 rows keep 12 accumulators in registers; each step loads 3 vectors and broadcasts 4 floats.
+        /// c (block x lanes) = a b, or += with <paramref name="accumulate"/>: b (depth x lanes). A tile of 4 rows
+        /// of a is 4*depth floats, its elements at row*aRow + k*aColumn.
+        /// It keeps 12 accumulators in registers; each step loads 3 vectors and broadcasts 4 floats.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Product(int block, int depth, float* a, nint aRow, nint aColumn, float* b, float* c, bool accumulate)
         {
             nint lanes = Lanes;
-            for (int row = 0; row < block; row += 4, a += 4 * aRow, c += 4 * lanes)
+            for (int row = 0; row < block; row += 4, a += 4 * depth, c += 4 * lanes)
             {
                 T c00 = default, c01 = default, c02 = default, c10 = default, c11 = default, c12 = default;
                 T c20 = default, c21 = default, c22 = default, c30 = default, c31 = default, c32 = default;
