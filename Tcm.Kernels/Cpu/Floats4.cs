@@ -84,6 +84,35 @@ internal readonly unsafe struct Floats4(Vector128<float> value) : IFloatVector<F
         (new(Vector128.Shuffle(a.Value, Vector128.Create(0, 0, 1, 1))),
             new(Vector128.Shuffle(a.Value, Vector128.Create(2, 2, 3, 3))));
 
+    /// <summary>y[c*yStride + r] = x[r*xStride + c] for r and c below 4.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* x, nint xStride, float* y, nint yStride)
+    {
+        Vector128<float> a = Vector128.Load(x), b = Vector128.Load(x + xStride);
+        Vector128<float> c = Vector128.Load(x + 2 * xStride), d = Vector128.Load(x + 3 * xStride);
+        // Pairs (a0 b0 a1 b1), (a2 b2 a3 b3), and the same of c and d.
+        var ab = Interleave(a, b);
+        var cd = Interleave(c, d);
+        Vector128.Create(ab.Low.GetLower(), cd.Low.GetLower()).Store(y);
+        Vector128.Create(ab.Low.GetUpper(), cd.Low.GetUpper()).Store(y + yStride);
+        Vector128.Create(ab.High.GetLower(), cd.High.GetLower()).Store(y + 2 * yStride);
+        Vector128.Create(ab.High.GetUpper(), cd.High.GetUpper()).Store(y + 3 * yStride);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector128<float> Low, Vector128<float> High) Interleave(Vector128<float> a, Vector128<float> b)
+    {
+        if (Sse.IsSupported)
+        {
+            return (Sse.UnpackLow(a, b), Sse.UnpackHigh(a, b));
+        }
+        if (AdvSimd.Arm64.IsSupported)
+        {
+            return (AdvSimd.Arm64.ZipLow(a, b), AdvSimd.Arm64.ZipHigh(a, b));
+        }
+        return (Vector128.Create(a[0], b[0], a[1], b[1]), Vector128.Create(a[2], b[2], a[3], b[3]));
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Floats4 a) => Vector128.Sum(a.Value);
 
