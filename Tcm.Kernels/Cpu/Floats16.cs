@@ -1,0 +1,97 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Tcm.Kernels.Cpu;
+
+/// <summary>512-bit vectors; the portable API keeps the code correct, and slow, where the processor has none.</summary>
+internal readonly unsafe struct Floats16(Vector512<float> value) : IFloatVector<Floats16>
+{
+    private const int ExponentBias = 127;
+    private const int MagicBits = 0x4B400000;
+
+    public readonly Vector512<float> Value = value;
+
+    public static int Count => 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 Create(float value) => new(Vector512.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 Load(float* source) => new(Vector512.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 operator +(Floats16 a, Floats16 b) => new(a.Value + b.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 operator -(Floats16 a, Floats16 b) => new(a.Value - b.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 operator *(Floats16 a, Floats16 b) => new(a.Value * b.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 operator /(Floats16 a, Floats16 b) => new(a.Value / b.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 MultiplyAdd(Floats16 a, Floats16 b, Floats16 c) =>
+        new(Vector512.MultiplyAddEstimate(a.Value, b.Value, c.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 Max(Floats16 a, Floats16 b) => new(Vector512.MaxNative(a.Value, b.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 Min(Floats16 a, Floats16 b) => new(Vector512.MinNative(a.Value, b.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 Abs(Floats16 a) => new(Vector512.Abs(a.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 CopySign(Floats16 magnitude, Floats16 sign) => new(Vector512.CopySign(magnitude.Value, sign.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 SelectGreater(Floats16 a, Floats16 b, Floats16 yes, Floats16 no) =>
+        new(Vector512.ConditionalSelect(Vector512.GreaterThan(a.Value, b.Value), yes.Value, no.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 ScaleByPowerOfTwo(Floats16 x, Floats16 biasedN)
+    {
+        // In two steps, so that results below the smallest normal number and above the largest come out right.
+        var n = biasedN.Value.AsInt32() - Vector512.Create(MagicBits);
+        var half = n >> 1;
+        var first = (half + Vector512.Create(ExponentBias)) << 23;
+        var second = (n - half + Vector512.Create(ExponentBias)) << 23;
+        return new(x.Value * first.AsSingle() * second.AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 PairSums(Floats16 a, Floats16 b) => new(Vector512.Create(
+        Floats8.PairSums(new(a.Value.GetLower()), new(a.Value.GetUpper())).Value,
+        Floats8.PairSums(new(b.Value.GetLower()), new(b.Value.GetUpper())).Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Floats16 Low, Floats16 High) Duplicate(Floats16 a)
+    {
+        var (a0, a1) = Floats8.Duplicate(new(a.Value.GetLower()));
+        var (a2, a3) = Floats8.Duplicate(new(a.Value.GetUpper()));
+        return (new(Vector512.Create(a0.Value, a1.Value)), new(Vector512.Create(a2.Value, a3.Value)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Floats16 a) => Vector512.Sum(a.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Largest(Floats16 a) =>
+        Floats8.Largest(Floats8.Max(new(a.Value.GetLower()), new(a.Value.GetUpper())));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(float* target) => Value.Store(target);
+
+    public void StorePart(float* target, nint count)
+    {
+        float* lanes = stackalloc float[16];
+        Value.Store(lanes);
+        for (nint i = 0; i < count; i++)
+        {
+            target[i] = lanes[i];
+        }
+    }
+}

@@ -1,0 +1,113 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Tcm.Kernels.Cpu;
+
+/// <summary>
+/// Element-wise functions of vectors, for every width. Errors: Exp and Sigmoid within 2 ulp; QuickGelu and Gelu within 2 ulp
+/// of the larger of result and input. Every width computes the same bits on processors with fused multiply-add.
+/// </summary>
+internal static class VectorMath
+{
+    /// <summary>2^23 * 1.5: adding it rounds a small float to an integer, which then sits in the low bits.</summary>
+    private const float Magic = 12582912f;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Exp(Vector128<float> x) => Exp(new Floats4(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Exp(Vector256<float> x) => Exp(new Floats8(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Exp(Vector512<float> x) => Exp(new Floats16(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Sigmoid(Vector128<float> x) => Sigmoid(new Floats4(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Sigmoid(Vector256<float> x) => Sigmoid(new Floats8(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Sigmoid(Vector512<float> x) => Sigmoid(new Floats16(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> QuickGelu(Vector128<float> x) => QuickGelu(new Floats4(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> QuickGelu(Vector256<float> x) => QuickGelu(new Floats8(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> QuickGelu(Vector512<float> x) => QuickGelu(new Floats16(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Gelu(Vector128<float> x) => Gelu(new Floats4(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Gelu(Vector256<float> x) => Gelu(new Floats8(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Gelu(Vector512<float> x) => Gelu(new Floats16(x)).Value;
+
+    /// <summary>e^x = 2^n e^r with n = round(x / ln 2) and |r| at most ln(2)/2, where a polynomial of degree 7 does
+    /// (coefficients of Cephes' expf). Underflows to 0, overflows to infinity, keeps NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Exp<T>(T x) where T : struct, IFloatVector<T>
+    {
+        x = T.Max(T.Create(-104f), T.Min(T.Create(89f), x));
+        T biasedN = T.MultiplyAdd(x, T.Create(1.44269504f), T.Create(Magic));
+        T n = biasedN - T.Create(Magic);
+        // ln 2 in two parts, so that r keeps all its bits.
+        T r = T.MultiplyAdd(n, T.Create(-0.693359375f), x);
+        r = T.MultiplyAdd(n, T.Create(2.12194440e-4f), r);
+        T p = T.MultiplyAdd(T.Create(1.9875691500e-4f), r, T.Create(1.3981999507e-3f));
+        p = T.MultiplyAdd(p, r, T.Create(8.3334519073e-3f));
+        p = T.MultiplyAdd(p, r, T.Create(4.1665795894e-2f));
+        p = T.MultiplyAdd(p, r, T.Create(1.6666665459e-1f));
+        p = T.MultiplyAdd(p, r, T.Create(5.0000001201e-1f));
+        p = T.MultiplyAdd(p, r * r, r) + T.Create(1f);
+        return T.ScaleByPowerOfTwo(p, biasedN);
+    }
+
+    /// <summary>1 / (1 + exp(-x))</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Sigmoid<T>(T x) where T : struct, IFloatVector<T> =>
+        T.Create(1f) / (T.Create(1f) + Exp(T.Create(0f) - x));
+
+    /// <summary>x / (1 + exp(-1.702 x)) = x * sigmoid(1.702 x)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T QuickGelu<T>(T x) where T : struct, IFloatVector<T> =>
+        x / (T.Create(1f) + Exp(x * T.Create(-1.702f)));
+
+    /// <summary>x * (1 + erf(x / sqrt 2)) / 2</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Gelu<T>(T x) where T : struct, IFloatVector<T>
+    {
+        T half = x * T.Create(0.5f);
+        return T.MultiplyAdd(half, Erf(x * T.Create(0.707106781f)), half);
+    }
+
+    /// <summary>
+    /// erf(x), after N. Juffa's single-precision minimax approximations: an odd polynomial up to 475/512, 1 - exp(polynomial)
+    /// beyond.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Erf<T>(T x) where T : struct, IFloatVector<T>
+    {
+        T t = T.Abs(x), s = x * x;
+        T tail = T.MultiplyAdd(T.Create(-1.72853470e-5f), t, T.Create(3.83197126e-4f));
+        T u = T.MultiplyAdd(T.Create(-3.88396438e-3f), t, T.Create(2.42546219e-2f));
+        tail = T.MultiplyAdd(tail, s, u);
+        tail = T.MultiplyAdd(tail, t, T.Create(-1.06777877e-1f));
+        tail = T.MultiplyAdd(tail, t, T.Create(-6.34846687e-1f));
+        tail = T.MultiplyAdd(tail, t, T.Create(-1.28717512e-1f));
+        tail = T.MultiplyAdd(tail, t, T.Create(0f) - t);
+        tail = T.CopySign(T.Create(1f) - Exp(tail), x);
+        T near = T.MultiplyAdd(T.Create(-5.96761703e-4f), s, T.Create(4.99119423e-3f));
+        near = T.MultiplyAdd(near, s, T.Create(-2.67681349e-2f));
+        near = T.MultiplyAdd(near, s, T.Create(1.12819925e-1f));
+        near = T.MultiplyAdd(near, s, T.Create(-3.76125336e-1f));
+        near = T.MultiplyAdd(near, s, T.Create(1.28379166e-1f));
+        near = T.MultiplyAdd(near, x, x);
+        return T.SelectGreater(t, T.Create(0.927734375f), tail, near);
+    }
+}
