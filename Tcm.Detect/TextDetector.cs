@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Tcm.Detect.Heads;
 using Tcm.Detect.Models;
 using Tcm.Detect.Preprocessing;
 using Tcm.Kernels;
@@ -16,12 +15,14 @@ public sealed class TextDetector : IDisposable
 {
     private readonly TextDetectorOptions _options;
     private readonly TcmModel _model;
+    private readonly ResizePolicy _policy;
     private bool _disposed;
 
     private TextDetector(TcmModel model, TextDetectorOptions options)
     {
         _model = model;
         _options = options;
+        _policy = new ResizePolicy(options.MaxSide, options.ShortSide);
     }
 
     /// <summary>What the loaded model consists of.</summary>
@@ -48,7 +49,6 @@ public sealed class TextDetector : IDisposable
     /// <param name="options">Device, sizes, post-processing.</param>
     public static TextDetector Load(Checkpoint checkpoint, TcmConfig config, TextDetectorOptions options)
     {
-        ResizePolicy.Validate(options.ShortSide, options.MaxSide);
         var backend = Devices.Open(options.Device, options.Threads);
         try
         {
@@ -72,7 +72,7 @@ public sealed class TextDetector : IDisposable
         cancellation.ThrowIfCancellationRequested();
         long start = Stopwatch.GetTimestamp();
         using var scope = TensorScope.Begin();
-        var (input, geometry) = Prepare(image, _options.ShortSide, _options.MaxSide);
+        var (input, size) = Prepare(image, _policy);
         double preprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 
         cancellation.ThrowIfCancellationRequested();
@@ -82,7 +82,7 @@ public sealed class TextDetector : IDisposable
 
         cancellation.ThrowIfCancellationRequested();
         start = Stopwatch.GetTimestamp();
-        var regions = _model.Head.Extract(maps, geometry, _options);
+        var regions = _model.Head.Extract(maps, size, _options);
         double postprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         return new DetectionResult(image.Width, image.Height, regions,
             new DetectionTimings(preprocess, network, postprocess));
@@ -99,9 +99,8 @@ public sealed class TextDetector : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         using var scope = TensorScope.Begin();
-        var (input, _) = resize
-            ? Prepare(image, _options.ShortSide, _options.MaxSide)
-            : Prepare(image, Math.Min(image.Width, image.Height), Math.Max(image.Width, image.Height));
+        var (input, _) = Prepare(image, resize ? _policy : new ResizePolicy(Math.Max(image.Width, image.Height),
+            Math.Min(image.Width, image.Height)));
         _model.Forward(input, observer);
     }
 
@@ -116,13 +115,13 @@ public sealed class TextDetector : IDisposable
         }
     }
 
-    private (Tensor Input, NetworkGeometry Geometry) Prepare(ImageBuffer image, int shortSide, int maxSide)
+    private (Tensor Input, NetworkSize Size) Prepare(ImageBuffer image, ResizePolicy policy)
     {
-        var size = ResizePolicy.Choose(image.Width, image.Height, shortSide, maxSide);
-        var resized = BilinearResizer.Resize(image, size.Width, size.Height);
+        var prepared = Preprocessor.Prepare(image, policy);
+        var size = prepared.Size;
         var input = new Tensor(Backend, [1, 3, size.PaddedHeight, size.PaddedWidth]);
-        Backend.Images.NormalizePad(resized.Rgb, 3 * size.Width, size.Height, size.Width, size.PaddedHeight,
+        Backend.Images.NormalizePad(prepared.Pixels.Span, prepared.RowStride, size.Height, size.Width, size.PaddedHeight,
             size.PaddedWidth, Config.Normalization, input.Data);
-        return (input, new NetworkGeometry(size.PaddedWidth, size.PaddedHeight, size.ScaleX, size.ScaleY));
+        return (input, size);
     }
 }

@@ -1,4 +1,5 @@
 using Tcm.Detect.Models;
+using Tcm.Detect.Preprocessing;
 using Tcm.Nn;
 
 namespace Tcm.Detect.Heads;
@@ -17,15 +18,10 @@ internal abstract class DetectionHead : IDisposable
 
     /// <summary>From the maps to regions in source coordinates.</summary>
     /// <param name="maps">Values of <see cref="Forward"/>'s result for one image.</param>
-    /// <param name="geometry">Where the network's pixels lie in the source picture.</param>
+    /// <param name="size">Where the network's pixels lie in the source picture.</param>
     /// <param name="options">Settings; each head reads its own part.</param>
-    public abstract IReadOnlyList<TextRegion> Extract(ReadOnlySpan<float> maps, NetworkGeometry geometry,
+    public abstract IReadOnlyList<TextRegion> Extract(ReadOnlySpan<float> maps, NetworkSize size,
         TextDetectorOptions options);
 
     public abstract void Dispose();
 }
-
-/// <summary>
-/// Size of the network's input (padded) and the factors from source to network pixels on each axis.
-/// </summary>
-internal readonly record struct NetworkGeometry(int Width, int Height, double ScaleX, double ScaleY);

@@ -1,6 +1,5 @@
 using Tcm.Detect.Clip;
 using Tcm.Detect.Heads;
-using Tcm.Detect.Prompts;
 using Tcm.Kernels;
 using Tcm.Nn;
 using Tcm.Nn.Checkpoints;

@@ -1,4 +1,5 @@
 using Tcm.Detect.Models;
+using Tcm.Detect.Preprocessing;
 using Tcm.Nn;
 
 namespace Tcm.Detect.Heads.Db;
@@ -41,9 +42,10 @@ internal sealed class DbDetector : DetectionHead
         return scope.Keep(probability);
     }
 
-    public override IReadOnlyList<TextRegion> Extract(ReadOnlySpan<float> maps, NetworkGeometry geometry,
+    public override IReadOnlyList<TextRegion> Extract(ReadOnlySpan<float> maps, NetworkSize size,
         TextDetectorOptions options) =>
-        DbPostProcessor.Extract(maps, geometry, options.Db);
+        new DbPostProcessor(options.Db).Detect(maps, size.PaddedWidth, size.PaddedHeight, size.PaddedWidth,
+            size.PaddedHeight, size.ScaleX, size.ScaleY);
 
     public override void Dispose()
     {
