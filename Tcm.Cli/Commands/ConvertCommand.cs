@@ -1,0 +1,8 @@
+using System.CommandLine;
+
+namespace Tcm.Cli.Commands;
+
+internal static class ConvertCommand
+{
+    public static Command Create(CliHost host) => new("convert", "");
+}
