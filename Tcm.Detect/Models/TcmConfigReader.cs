@@ -104,7 +104,6 @@ public static class TcmConfigReader
             PositionGrid = grid,
             LanguagePrompt = Has(file, "prompt_generator."),
             VisualPrompt = visual,
-            // Models trained on the fixed words alone carry a context decoder that they do not use.
             ContextDecoder = Has(file, "context_decoder."),
             ScaledScoreMap = file.Find("logit_scale") is not null,
             FastTcm = file.Find("meta_query") is not null,
@@ -140,6 +139,8 @@ public static class TcmConfigReader
             TextLength = length,
             LearnableTokens = learnable,
             PromptMode = mode,
+            // The model of the fixed words alone carries a context decoder that it does not use.
+            ContextDecoder = config.ContextDecoder && (mode != PromptMode.Predefined || config.VisualPrompt),
         };
     }
 
