@@ -182,7 +182,7 @@ public static class TcmConfigReader
     /// <summary>Refuses values that would make no model or an absurd one, so that later code need not look.</summary>
     private static void Validate(string path, TcmConfig c)
     {
-        Require(c.Head is "db" or "pan" or "fce", $"the head '{c.Head}' is unknown");
+        Require(c.Head is "db" or "pan" or "fce", "the configuration names an unknown head");
         Require(c.BackboneBlocks.Count == 4 && c.BackboneBlocks.All(b => b is > 0 and <= 256), "a backbone has four stages of blocks");
         Require(c.BackboneWidth is > 0 and <= 4096 && c.BackboneWidth % 2 == 0, $"a backbone of width {c.BackboneWidth} is impossible");
         Require(c.Mean.Count == 3 && c.Std.Count == 3 && c.Mean.All(double.IsFinite) && c.Std.All(s => s is > 0 and < 1e6),
