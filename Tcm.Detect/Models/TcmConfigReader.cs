@@ -104,7 +104,6 @@ public static class TcmConfigReader
             PositionGrid = grid,
             LanguagePrompt = Has(file, "prompt_generator."),
             VisualPrompt = visual,
-            // Models trained on the fixed words alone carry a context decoder that they do not use.
             ContextDecoder = Has(file, "context_decoder."),
             ScaledScoreMap = file.Find("logit_scale") is not null,
             FastTcm = file.Find("meta_query") is not null,
@@ -140,6 +139,8 @@ public static class TcmConfigReader
             TextLength = length,
             LearnableTokens = learnable,
             PromptMode = mode,
+            // The model of the fixed words alone carries a context decoder that it does not use.
+            ContextDecoder = config.ContextDecoder && (mode != PromptMode.Predefined || config.VisualPrompt),
         };
     }
 
@@ -181,7 +182,7 @@ public static class TcmConfigReader
     /// <summary>Refuses values that would make no model or an absurd one, so that later code need not look.</summary>
     private static void Validate(string path, TcmConfig c)
     {
-        Require(c.Head is "db" or "pan" or "fce", $"the head '{c.Head}' is unknown");
+        Require(c.Head is "db" or "pan" or "fce", "the configuration names an unknown head");
         Require(c.BackboneBlocks.Count == 4 && c.BackboneBlocks.All(b => b is > 0 and <= 256), "a backbone has four stages of blocks");
         Require(c.BackboneWidth is > 0 and <= 4096 && c.BackboneWidth % 2 == 0, $"a backbone of width {c.BackboneWidth} is impossible");
         Require(c.Mean.Count == 3 && c.Std.Count == 3 && c.Mean.All(double.IsFinite) && c.Std.All(s => s is > 0 and < 1e6),

@@ -59,15 +59,18 @@ public sealed class PyTorchArchive : Checkpoint
     /// <exception cref="WeightFormatException">The file is missing, damaged, or no such archive.</exception>
     public static PyTorchArchive Open(string path)
     {
+        FileStream? file = null;
         ZipArchive? zip = null;
         try
         {
-            zip = new ZipArchive(File.OpenRead(path), ZipArchiveMode.Read);
+            file = File.OpenRead(path);
+            zip = new ZipArchive(file, ZipArchiveMode.Read);
             return new PyTorchArchive(path, zip);
         }
         catch (Exception e)
         {
             zip?.Dispose();
+            file?.Dispose();
             throw Translate(path, e) ?? e;
         }
     }
@@ -273,7 +276,8 @@ public sealed class PyTorchArchive : Checkpoint
         _tensors.Add(new TensorInfo(name, storage.Type, Array.ConvertAll(tensor.Sizes, d => (int)d)));
     }
 
-    private WeightFormatException Bad(string reason) => new($"{Path}: {reason}");
+    private WeightFormatException Bad(string reason) =>
+        new($"{Path}: {string.Concat(reason.Select(c => char.IsControl(c) ? '?' : c))}");
 
     private static WeightFormatException? Translate(string where, Exception e) => e switch
     {
