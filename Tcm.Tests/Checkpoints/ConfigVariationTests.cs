@@ -115,6 +115,7 @@ public sealed class ConfigVariationTests : IDisposable
     [InlineData("{}", null)]
     [InlineData("null", "damaged")]
     [InlineData("[]", "damaged")]
+    [InlineData("{\"head\":\"db\",\"head\":\"pan\"}", "damaged")]
     [InlineData("{\"head\":\"x\"}", "unknown head")]
     [InlineData("{\"mean\":null}", "damaged")]
     [InlineData("{\"colour\":1}", "damaged")]
