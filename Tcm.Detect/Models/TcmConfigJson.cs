@@ -16,7 +16,7 @@ internal sealed partial class TcmConfigJson : JsonSerializerContext
     public static TcmConfig Read(string json)
     {
         // Generated code gives absent init-only properties the default of their type, hence the merge.
-        var merged = JsonSerializer.SerializeToNode(TcmConfig.FullSizeDb, Default.TcmConfig)!.AsObject();
+        var merged = JsonSerializer.SerializeToNode(Models.TcmConfig.FullSizeDb, Default.TcmConfig)!.AsObject();
         if (JsonNode.Parse(json, documentOptions: new JsonDocumentOptions { MaxDepth = 8 }) is not JsonObject given)
         {
             throw new JsonException("not an object");
