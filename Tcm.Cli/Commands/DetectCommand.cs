@@ -18,6 +18,14 @@ internal static class DetectCommand
             Description = "Pictures (JPEG, PNG, WebP, BMP), folders, or patterns with *, ? and **.",
             Arity = ArgumentArity.OneOrMore,
         };
+        inputs.Validators.Add(result =>
+        {
+            // An argument that takes any number of values takes misspelt options too.
+            foreach (var token in result.Tokens.Where(t => t.Value.StartsWith('-') && !File.Exists(t.Value)))
+            {
+                result.AddError($"unknown option {token.Value}");
+            }
+        });
         var model = new ModelOptions();
         var shortSide = ModelOptions.Number("--short-side", "Pictures are resized to this shorter side ...", sizes.ShortSide, 32,
             16384);

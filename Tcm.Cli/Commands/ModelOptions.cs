@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Tcm.Detect;
 
 namespace Tcm.Cli.Commands;
@@ -71,12 +72,10 @@ internal sealed class ModelOptions
         };
         option.Validators.Add(result =>
         {
-            if (result.Errors.Any())
-            {
-                return;
-            }
-            int given = result.GetValueOrDefault<int>();
-            if (given < least || given > most)
+            // What is no number at all, the library itself reports.
+            if (result.Tokens.Count == 1
+                && int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out int given)
+                && (given < least || given > most))
             {
                 result.AddError($"{name} must be between {least} and {most}, not {given}");
             }
@@ -95,12 +94,10 @@ internal sealed class ModelOptions
         };
         option.Validators.Add(result =>
         {
-            if (result.Errors.Any())
-            {
-                return;
-            }
-            float given = result.GetValueOrDefault<float>();
-            if (!(given >= least && given <= most))
+            // What is no number at all, the library itself reports.
+            if (result.Tokens.Count == 1
+                && float.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out float given)
+                && !(given >= least && given <= most))
             {
                 result.AddError($"{name} must be between {least} and {most}, not {given}");
             }
@@ -114,7 +111,8 @@ internal sealed class ModelOptions
         var option = new Option<int?>(name) { Description = description, HelpName = "N" };
         option.Validators.Add(result =>
         {
-            if (!result.Errors.Any() && result.GetValueOrDefault<int?>() is < 1 or > 1024)
+            if (result.Tokens.Count == 1
+                && int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out int given) && given is < 1 or > 1024)
             {
                 result.AddError($"{name} must be between 1 and 1024");
             }

@@ -75,7 +75,7 @@ internal static class ImageFile
                 throw new ImageFileException(path, result switch
                 {
                     SKCodecResult.IncompleteInput => $"the {format} data is truncated",
-                    SKCodecResult.ErrorInInput => $"the {format} data is damaged or truncated",
+                    SKCodecResult.ErrorInInput or SKCodecResult.InvalidInput => $"the {format} data is damaged or truncated",
                     _ => $"the {format} data cannot be decoded ({result})",
                 });
             }

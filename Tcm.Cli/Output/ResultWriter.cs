@@ -28,7 +28,6 @@ internal sealed class ResultWriter : IDisposable
         _file = target == "-" ? null : new AtomicFile(target);
         _stream = _file?.Stream ?? standardOutput;
         _json = new Utf8JsonWriter(_stream, Options);
-        _stream.WriteByte((byte)'[');
     }
 
     /// <summary>Writes an input that has its result.</summary>
@@ -68,7 +67,8 @@ internal sealed class ResultWriter : IDisposable
     /// <summary>Closes the array and gives a file its name.</summary>
     public void Complete()
     {
-        _stream.Write("]\n"u8);
+        _json.Dispose();
+        _stream.Write(_first ? "[]\n"u8 : "]\n"u8);
         _stream.Flush();
         _file?.Commit();
     }
@@ -86,10 +86,8 @@ internal sealed class ResultWriter : IDisposable
 
     private void Begin(string image)
     {
-        if (!_first)
-        {
-            _stream.Write(",\n "u8);
-        }
+        // The bracket waits for the first result: a run that fails before it leaves standard output empty.
+        _stream.Write(_first ? "["u8 : ",\n "u8);
         _first = false;
         _json.WriteStartObject();
         _json.WriteString("image", image);
