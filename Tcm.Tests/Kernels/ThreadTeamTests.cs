@@ -28,7 +28,7 @@ public sealed unsafe class ThreadTeamTests
         {
             var random = new Random(seed);
             var counts = new int[16];
-            for (int run = 0; run < 5000; run++)
+            for (int run = 0; run < 3000; run++)
             {
                 Array.Clear(counts);
                 int tasks = random.Next(17);
@@ -37,7 +37,7 @@ public sealed unsafe class ThreadTeamTests
                 {
                     throw new InvalidOperationException($"caller {seed}, run {run}");
                 }
-                if (run % 500 == 499)
+                if (run % 300 == 299)
                 {
                     // Long enough for the helpers to fall asleep.
                     Thread.Sleep(random.Next(20));

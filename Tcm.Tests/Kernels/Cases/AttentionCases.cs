@@ -15,10 +15,10 @@ internal static class AttentionCases
         // Large logits: the softmax must subtract the maximum.
         yield return Separate(new(1, 2, 33, 261, 16, 20, false, 32, 32, 32)) with { Atol = 2e-5f };
         yield return Packed(1, 8, 18, 64, causal: true);
-        yield return Packed(2, 2, 300, 8, causal: true);
-        yield return Packed(1, 16, 101, 64, causal: false);
+        yield return Packed(2, 2, 207, 8, causal: true);
+        yield return Packed(1, 16, 37, 64, causal: false);
         yield return Packed(2, 4, 197, 20, causal: false);
-        yield return Packed(1, 1, 500, 32, causal: true);
+        yield return Packed(1, 1, 270, 32, causal: true);
     }
 
     private static KernelCase Separate(AttentionShape s) => new($"Attention {s}",
