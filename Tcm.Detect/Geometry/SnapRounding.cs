@@ -9,26 +9,32 @@ namespace Tcm.Detect.Geometry;
 /// <param name="Source">The outline's edge from which this one comes.</param>
 internal readonly record struct SnappedEdge(int Low, int High, int Winding, int Source);
 
+/// <summary>A node of the snapped outline: where it lies on the fine grid, and in whole pixels.</summary>
+internal readonly record struct SnappedNode(PixelPoint Fine, PixelPoint Pixel, bool IsVertex);
+
 /// <summary>
 /// Snap rounding (Hobby 1999) of a closed outline with itself: the vertices and the rounded crossings are hot pixels, and
-/// each edge is bent through the centre of all hot pixels that it meets. Then edges meet only in nodes. All decisions are
-/// exact: coordinates must stay below 2^19. A workspace: one thread at a time.
+/// each edge is bent through the centre of all hot pixels that it meets. Then edges meet only in nodes, whatever the
+/// outline looks like. The grid is 64 times finer than the outline's, so that the bends stay invisible; the crossings'
+/// places in whole pixels are rounded from their exact places, half away from zero as in Clipper.
+/// A workspace: one thread at a time.
 /// </summary>
 internal sealed class SnapRounding
 {
-    private const int Limit = 1 << 19;
+    private const int Shift = 6;
+    private const int Limit = 1 << 17;
 
-    private readonly PixelPointList _hot = new();
-    private readonly PixelPointList _nodes = new();
     private readonly List<(long Along, int Node)> _chain = [];
+    private SnappedNode[] _nodes = new SnappedNode[64];
     private SnappedEdge[] _edges = new SnappedEdge[64];
     private (int Left, int Index)[] _order = [];
     private int[] _columns = [];
     private int _left;
+    private int _nodeCount;
     private int _edgeCount;
 
     /// <summary>The nodes, ordered by x, then y.</summary>
-    public ReadOnlySpan<PixelPoint> Nodes => _nodes.Span;
+    public ReadOnlySpan<SnappedNode> Nodes => _nodes.AsSpan(0, _nodeCount);
 
     /// <summary>The edges, ordered by their low node, there by slope; without those that the outline runs both ways.</summary>
     public ReadOnlySpan<SnappedEdge> Edges => _edges.AsSpan(0, _edgeCount);
@@ -41,8 +47,7 @@ internal sealed class SnapRounding
     public bool FindCrossings(ReadOnlySpan<PixelPoint> outline)
     {
         int n = outline.Length;
-        _hot.Clear();
-        _hot.Add(outline);
+        _nodeCount = 0;
         if (_order.Length < n)
         {
             _order = new (int, int)[2 * n];
@@ -50,6 +55,7 @@ internal sealed class SnapRounding
         for (int i = 0; i < n; i++)
         {
             Debug.Assert(Math.Abs(outline[i].X) < Limit && Math.Abs(outline[i].Y) < Limit);
+            AddNode(new SnappedNode(Fine(outline[i]), outline[i], true));
             _order[i] = (Math.Min(outline[i].X, outline[i + 1 == n ? 0 : i + 1].X), i);
         }
         _order.AsSpan(0, n).Sort(static (a, b) => a.Left != b.Left ? a.Left.CompareTo(b.Left) : a.Index.CompareTo(b.Index));
@@ -99,23 +105,59 @@ internal sealed class SnapRounding
         }
         if (abc != 0 && abd != 0 && cda != 0 && cdb != 0)
         {
-            long denominator = cda - cdb;
-            long numerator = denominator < 0 ? -cda : cda;
-            denominator = Math.Abs(denominator);
-            _hot.Add(new PixelPoint(
-                a.X + RoundedShare(b.X - a.X, numerator, denominator),
-                a.Y + RoundedShare(b.Y - a.Y, numerator, denominator)));
+            AddCrossing(a, b, c, d, cda, cda - cdb);
         }
         return true;
     }
 
-    // floor(length * numerator / denominator + 1/2)
-    private static int RoundedShare(long length, long numerator, long denominator)
+    // The point a + (b - a) * numerator / denominator, which lies on (c, d) too.
+    private void AddCrossing(PixelPoint a, PixelPoint b, PixelPoint c, PixelPoint d, long numerator, long denominator)
     {
-        long dividend = 2 * length * numerator + denominator;
+        if (denominator < 0)
+        {
+            (numerator, denominator) = (-numerator, -denominator);
+        }
+        var pixel = a.Y == b.Y ? OnLevel(c, d, a.Y)
+            : c.Y == d.Y ? OnLevel(a, b, c.Y)
+            : new PixelPoint(
+                AwayFromZero(a.X * denominator + (b.X - a.X) * numerator, denominator),
+                AwayFromZero(a.Y * denominator + (b.Y - a.Y) * numerator, denominator));
+        AddNode(new SnappedNode(
+            new PixelPoint(FineShare(a.X, b.X - a.X, numerator, denominator), FineShare(a.Y, b.Y - a.Y, numerator, denominator)),
+            pixel, false));
+    }
+
+    // Clipper's sweep comes from large y and rounds the way from the edge's first point, which decides about halves.
+    private static PixelPoint OnLevel(PixelPoint a, PixelPoint b, int y)
+    {
+        var (first, last) = a.Y > b.Y ? (a, b) : (b, a);
+        return new PixelPoint(first.X + AwayFromZero((last.X - first.X) * (long)(first.Y - y), first.Y - last.Y), y);
+    }
+
+    private static PixelPoint Fine(PixelPoint point) => new(point.X << Shift, point.Y << Shift);
+
+    // floor(2^Shift * (from + length * numerator / denominator) + 1/2)
+    private static int FineShare(int from, long length, long numerator, long denominator)
+    {
+        long dividend = ((length * numerator) << (Shift + 1)) + denominator;
         long divisor = 2 * denominator;
         long quotient = dividend / divisor;
-        return (int)(dividend % divisor < 0 ? quotient - 1 : quotient);
+        return (from << Shift) + (int)(dividend % divisor < 0 ? quotient - 1 : quotient);
+    }
+
+    private static int AwayFromZero(long dividend, long divisor)
+    {
+        long rounded = (2 * Math.Abs(dividend) + divisor) / (2 * divisor);
+        return (int)(dividend < 0 ? -rounded : rounded);
+    }
+
+    private void AddNode(SnappedNode node)
+    {
+        if (_nodeCount == _nodes.Length)
+        {
+            Array.Resize(ref _nodes, 2 * _nodeCount);
+        }
+        _nodes[_nodeCount++] = node;
     }
 
     /// <summary>Makes the nodes and edges. Call after <see cref="FindCrossings"/> with the same outline.</summary>
@@ -126,8 +168,8 @@ internal sealed class SnapRounding
         int n = outline.Length;
         for (int i = 0; i < n; i++)
         {
-            var a = outline[i];
-            var b = outline[i + 1 == n ? 0 : i + 1];
+            var a = Fine(outline[i]);
+            var b = Fine(outline[i + 1 == n ? 0 : i + 1]);
             bool forward = a.X != b.X ? a.X < b.X : a.Y < b.Y;
             Chain(forward ? a : b, forward ? b : a);
             for (int k = 1; k < _chain.Count; k++)
@@ -140,74 +182,64 @@ internal sealed class SnapRounding
 
     private void IndexNodes()
     {
-        _hot.Span.Sort(static (p, q) => p.X != q.X ? p.X.CompareTo(q.X) : p.Y.CompareTo(q.Y));
-        _nodes.Clear();
-        foreach (var point in _hot.Span)
+        _nodes.AsSpan(0, _nodeCount).Sort(static (p, q) =>
+            p.Fine.X != q.Fine.X ? p.Fine.X.CompareTo(q.Fine.X)
+            : p.Fine.Y != q.Fine.Y ? p.Fine.Y.CompareTo(q.Fine.Y) : q.IsVertex.CompareTo(p.IsVertex));
+        int unique = 0;
+        for (int i = 0; i < _nodeCount; i++)
         {
-            if (_nodes.Count == 0 || _nodes[_nodes.Count - 1] != point)
+            if (unique == 0 || _nodes[unique - 1].Fine != _nodes[i].Fine)
             {
-                _nodes.Add(point);
+                _nodes[unique++] = _nodes[i];
             }
         }
-        _left = _nodes[0].X;
-        int columns = _nodes[_nodes.Count - 1].X - _left + 1;
+        _nodeCount = unique;
+        _left = Column(_nodes[0].Fine.X);
+        int columns = Column(_nodes[_nodeCount - 1].Fine.X) - _left + 1;
         if (_columns.Length <= columns)
         {
             _columns = new int[2 * columns + 1];
         }
-        for (int x = 0, i = 0; x <= columns; x++)
+        for (int column = 0, i = 0; column <= columns; column++)
         {
-            while (i < _nodes.Count && _nodes[i].X < _left + x)
+            while (i < _nodeCount && Column(_nodes[i].Fine.X) < _left + column)
             {
                 i++;
             }
-            _columns[x] = i;
+            _columns[column] = i;
         }
     }
+
+    // Nodes are looked up by whole pixels of x.
+    private static int Column(int fineX) => fineX >> Shift;
 
     // The hot pixels that the edge from a to b meets, in order along it.
     private void Chain(PixelPoint a, PixelPoint b)
     {
         _chain.Clear();
         long dx = b.X - a.X, dy = b.Y - a.Y;
-        for (int x = a.X; x <= b.X; x++)
+        int last = Column(b.X);
+        for (int column = Column(a.X); column <= last; column++)
         {
             // The range of y of the edge within the column, one more on both sides; the pixel test then decides.
             long low = Math.Min(a.Y, b.Y), high = Math.Max(a.Y, b.Y);
             if (dx > 0)
             {
                 double slope = (double)dy / dx;
-                double y0 = a.Y + slope * (x - 0.5 - a.X), y1 = a.Y + slope * (x + 0.5 - a.X);
+                double y0 = a.Y + slope * ((column << Shift) - 1 - a.X);
+                double y1 = a.Y + slope * (((column + 1) << Shift) + 1 - a.X);
                 low = Math.Max(low, (long)Math.Floor(Math.Min(y0, y1)) - 1);
                 high = Math.Min(high, (long)Math.Ceiling(Math.Max(y0, y1)) + 1);
             }
-            int end = _columns[x - _left + 1];
-            for (int node = FirstAtOrBelow(_columns[x - _left], end, low); node < end && _nodes[node].Y <= high; node++)
+            for (int node = _columns[column - _left]; node < _columns[column - _left + 1]; node++)
             {
-                var pixel = _nodes[node];
-                if (Meets(a, b, pixel))
+                var pixel = _nodes[node].Fine;
+                if (pixel.Y >= low && pixel.Y <= high && pixel.X >= a.X && pixel.X <= b.X && Meets(a, b, pixel))
                 {
                     Insert(dx * (pixel.X - a.X) + dy * (pixel.Y - a.Y), node);
                 }
             }
         }
-    }
-
-    private int FirstAtOrBelow(int begin, int end, long y)
-    {
-        while (begin < end)
-        {
-            int middle = (begin + end) / 2;
-            if (_nodes[middle].Y < y)
-            {
-                begin = middle + 1;
-            }
-            else
-            {
-                end = middle;
-            }
-        }
-        return begin;
     }
 
     private void Insert(long along, int node)
@@ -282,7 +314,7 @@ internal sealed class SnapRounding
             var edge = _edges[i];
             int at = i;
             while (at > 0 && _edges[at - 1].Low == edge.Low
-                && Turn(_nodes[edge.Low], _nodes[_edges[at - 1].High], _nodes[edge.High]) < 0)
+                && Turn(_nodes[edge.Low].Fine, _nodes[_edges[at - 1].High].Fine, _nodes[edge.High].Fine) < 0)
             {
                 _edges[at] = _edges[at - 1];
                 at--;

@@ -14,7 +14,7 @@ public sealed class DbPostProcessor
 {
     // Below this many contour points, starting other threads costs more than they save.
     private const int MinParallelPoints = 1500;
-    private const int MaxSide = 1 << 17;
+    private const int MaxSide = 1 << 16;
 
     private readonly ConcurrentBag<Workspace> _idle = [];
     private readonly DbPostProcessingOptions _options;
@@ -319,8 +319,8 @@ public sealed class DbPostProcessor
         {
             return false;
         }
-        // The hull runs counter-clockwise on the screen; walk the polygon the same way.
-        int step = PolygonMeasures.TwiceSignedArea(points) < 0 ? 1 : points.Length - 1;
+        // The hull runs clockwise on the screen; walk the polygon the same way.
+        int step = PolygonMeasures.TwiceSignedArea(points) > 0 ? 1 : points.Length - 1;
         int at = points.IndexOf(new PixelPoint((int)hull[0].X, (int)hull[0].Y));
         for (int i = 0, walked = 0; i < hull.Length; i++)
         {
