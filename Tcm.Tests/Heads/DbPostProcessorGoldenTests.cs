@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Text.Json;
 using Tcm.Detect.Geometry;
 using Tcm.Detect.Heads.Db;
+using Tcm.Tests.Geometry;
 using Tcm.Tests.Support;
 
 namespace Tcm.Tests.Heads;
@@ -82,27 +83,21 @@ public class DbPostProcessorGoldenTests
         }
     }
 
+    // Clipper rounds inside its sweep, which shifts some crossings of a jagged outline by a pixel; see PositiveWinding.
     private static void RingsAgree(PixelPoint[] expected, PixelPoint[] actual, string name, int index)
     {
-        if (SameCycle(expected, actual))
+        if (Flat.SameCycle(expected, actual))
         {
-            TestContext.Current.TestOutputHelper?.WriteLine($"{name} {index}: exact, {actual.Length} vertices");
             return;
         }
         double iou = Iou(expected, actual);
-        double there = Farthest(expected, actual), back = Farthest(actual, expected);
-        TestContext.Current.TestOutputHelper?.WriteLine(
-            $"{name} {index}: IoU {iou:f4}, outlines {there:f2} and {back:f2} apart, {expected.Length} and {actual.Length} vertices");
-        TestContext.Current.TestOutputHelper?.WriteLine(string.Join(" ", expected.Except(actual).Select(p => (p.X, p.Y))) + " | " + string.Join(" ", actual.Except(expected).Select(p => (p.X, p.Y))));
-        Assert.True(iou > 0.99, $"{name} {index}: IoU {iou}");
-        Assert.True(there <= 1 && back <= 1.5, $"{name} {index}: {there} and {back}");
+        double there = Farthest(Floats(expected), Floats(actual)), back = Farthest(Floats(actual), Floats(expected));
+        string report = $"{name} {index}: IoU {iou:f4}, outlines {there:f2} and {back:f2} apart";
+        TestContext.Current.TestOutputHelper?.WriteLine(report);
+        Assert.True(iou > 0.99 && there <= 1 + 1e-5 && back <= 1 + 1e-5, report);
     }
 
-    private static bool SameCycle(PixelPoint[] a, PixelPoint[] b)
-    {
-        int shift = Array.IndexOf(b, a[0]);
-        return a.Length == b.Length && shift >= 0 && !a.Where((p, i) => p != b[(i + shift) % b.Length]).Any();
-    }
+    private static Vector2[] Floats(PixelPoint[] points) => [.. points.Select(p => new Vector2(p.X, p.Y))];
 
     private static double Iou(PixelPoint[] a, PixelPoint[] b)
     {
@@ -114,9 +109,9 @@ public class DbPostProcessorGoldenTests
     }
 
     // Largest distance of a vertex of one outline from the other outline.
-    private static double Farthest(PixelPoint[] from, PixelPoint[] to) => from.Max(p => Enumerable.Range(0, to.Length).Min(i =>
+    private static double Farthest(Vector2[] from, Vector2[] to) => from.Max(c => Enumerable.Range(0, to.Length).Min(i =>
     {
-        Vector2 a = new(to[i].X, to[i].Y), b = new(to[(i + 1) % to.Length].X, to[(i + 1) % to.Length].Y), c = new(p.X, p.Y);
+        Vector2 a = to[i], b = to[(i + 1) % to.Length];
         float t = Math.Clamp(Vector2.Dot(c - a, b - a) / (b - a).LengthSquared(), 0, 1);
         return Vector2.Distance(c, a + t * (b - a));
     }));
@@ -130,10 +125,11 @@ public class DbPostProcessorGoldenTests
         var kept = new DbPostProcessor(options).Trace(Map(), 240, 160).Where(c => c.Drop == DbDrop.None).ToList();
         var boundaries = golden.GetProperty("boundaries").EnumerateArray().Select(Doubles).ToList();
         Assert.Equal(boundaries.Count, kept.Count);
+        var exact = ExactRings(golden, kept);
         for (int i = 0; i < kept.Count; i++)
         {
             Assert.Equal(boundaries[i][^1], kept[i].Score, 1e-6);
-            Compare(boundaries[i], kept[i].Boundary, options.Polygons);
+            Compare(boundaries[i], kept[i].Boundary, options.Polygons, exact[i], 1);
         }
     }
 
@@ -146,24 +142,40 @@ public class DbPostProcessorGoldenTests
         var regions = new DbPostProcessor(options).Detect(Map(), 240, 160, 240, 160, 1.25, 0.75);
         var boundaries = golden.GetProperty("boundaries_rescaled").EnumerateArray().Select(Doubles).ToList();
         Assert.Equal(boundaries.Count, regions.Count);
+        var kept = new DbPostProcessor(options).Trace(Map(), 240, 160).Where(c => c.Drop == DbDrop.None).ToList();
+        var exact = ExactRings(golden, kept);
         for (int i = 0; i < regions.Count; i++)
         {
             Assert.Equal(boundaries[i][^1], regions[i].Score, 1e-6);
-            Compare(boundaries[i], [.. regions[i].Polygon], options.Polygons);
+            Compare(boundaries[i], [.. regions[i].Polygon], options.Polygons, exact[i], 0.75);
             Assert.True(PolygonMeasures.SignedArea([.. regions[i].Polygon]) > 0);
             Assert.True(PolygonMeasures.SignedArea([.. regions[i].Quad]) > 0);
             Assert.Equal(4, regions[i].Quad.Count);
         }
     }
 
-    private static void Compare(double[] expected, Vector2[] actual, bool polygon)
+    // Whether the grown outline of each result is that of the reference to the last vertex.
+    private static List<bool> ExactRings(JsonElement golden, List<DbCandidate> kept)
     {
-        var points = Enumerable.Range(0, expected.Length / 2).Select(k => new Vector2((float)expected[2 * k], (float)expected[2 * k + 1]));
-        double distance = points.Max(p => actual.Min(q => Vector2.Distance(p, q)));
-        Assert.True(distance <= (polygon ? 2.5 : 1.5e-3), $"distance {distance}");
-        if (!polygon)
+        var rings = golden.GetProperty("trace").EnumerateArray().Where(t => t.TryGetProperty("rings", out _))
+            .ToDictionary(t => string.Join(' ', Points(t.GetProperty("contour"))), t => Points(t.GetProperty("rings")[0]));
+        return [.. kept.Select(c => Flat.SameCycle(rings[string.Join(' ', c.Contour)], c.Rings[0]))];
+    }
+
+    private static void Compare(double[] expected, Vector2[] actual, bool polygon, bool exact, double scale)
+    {
+        Vector2[] points = [.. Enumerable.Range(0, expected.Length / 2)
+            .Select(k => new Vector2((float)expected[2 * k], (float)expected[2 * k + 1]))];
+        double corners = points.Max(p => actual.Min(q => Vector2.Distance(p, q)));
+        double outlines = Math.Max(Farthest(points, actual), Farthest(actual, points));
+        string report = $"exact ring: {exact}, corners {corners:f4} apart, outlines {outlines:f4}";
+        TestContext.Current.TestOutputHelper?.WriteLine(report);
+        if (exact)
         {
-            Assert.Equal(4, actual.Length);
+            Assert.True(corners <= 1e-3 / scale, report);
         }
+        // The least rectangle may turn a little when one vertex of the outline moves by a pixel.
+        Assert.True(outlines <= (polygon ? 1.001 : 2) / scale, report);
+        Assert.Equal(points.Length == 4 && !polygon ? 4 : actual.Length, actual.Length);
     }
 }
