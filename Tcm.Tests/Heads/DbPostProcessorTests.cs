@@ -156,6 +156,7 @@ public class DbPostProcessorTests
             for (int i = 0; i < regions.Count; i++)
             {
                 Assert.Equal((float)trace[i].Score, regions[i].Score);
+                Assert.Equal(trace[i].Boundary.Length, regions[i].Polygon.Count);
                 Assert.All(regions[i].Polygon, p => Assert.Contains(p, trace[i].Boundary));
                 Assert.True(PolygonMeasures.SignedArea([.. regions[i].Polygon]) > 0);
             }
@@ -253,5 +254,29 @@ public class DbPostProcessorTests
             TestContext.Current.TestOutputHelper?.WriteLine($"threshold {threshold}: {clock.ElapsedMilliseconds} ms");
             Assert.True(clock.ElapsedMilliseconds < 20_000, $"{clock.ElapsedMilliseconds} ms");
         }
+    }
+
+    [Fact]
+    public void Huge_region_with_a_jagged_border_costs_bounded_time()
+    {
+        var random = new Random(7);
+        var map = Block(1280, 736, 200, 200, 1080, 536, 1);
+        for (int y = 180; y < 556; y++)
+        {
+            for (int x = 180; x < 1100; x++)
+            {
+                bool border = x < 200 || x > 1080 || y < 200 || y > 536;
+                if (border && random.NextSingle() < 0.6f)
+                {
+                    map[y * 1280 + x] = 1;
+                }
+            }
+        }
+        var processor = new DbPostProcessor(Quads with { Polygons = true, SimplifyRatio = 0.0001f });
+        var clock = Stopwatch.StartNew();
+        var regions = processor.Detect(map, 1280, 736, 1280, 736, 1, 1);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{regions.Count} regions in {clock.ElapsedMilliseconds} ms");
+        Assert.True(clock.ElapsedMilliseconds < 10_000, $"{clock.ElapsedMilliseconds} ms");
+        Assert.NotEmpty(regions);
     }
 }
