@@ -14,11 +14,6 @@ public sealed class ModelFile : IDisposable
         Config = config;
     }
 
-    /// <summary>Opens a model.</summary>
-    public static ModelFile Open(string path, int? textHeads = null, int? decoderHeads = null) =>
-        path == Formula ? new ModelFile(new FormulaWeights(TcmConfig.FullSizeDb), TcmConfig.FullSizeDb)
-        : throw new WeightFormatException($"{path}: no reader {textHeads}{decoderHeads}");
-
     /// <summary>The tensors.</summary>
     public Checkpoint Checkpoint { get; }
 
