@@ -55,11 +55,11 @@ public class GoldenCheckpointTests
         Assert.Equal(49408 * 16, table.Length);
         for (int row = 0; row + 1 < 49408; row += 997)
         {
-            Assert.Equal(table.AsSpan((row * 16) + 1, 15), table.AsSpan((row + 1) * 16, 15));
+            Assert.Equal(table[((row * 16) + 1)..((row + 1) * 16)], table[((row + 1) * 16)..(((row + 1) * 16) + 15)]);
         }
         var rows = new float[3 * 16];
         file.ReadRows(file.Find(Name)!, 1234, 3, rows);
-        Assert.Equal(table.AsSpan(1234 * 16, 48), rows);
+        Assert.Equal(table[(1234 * 16)..(1237 * 16)], rows);
     }
 
     [Fact]

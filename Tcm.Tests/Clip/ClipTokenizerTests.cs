@@ -33,7 +33,7 @@ public class ClipTokenizerTests
     [InlineData("a diagram", new[] { 49406, 320, 22697, 49407 })]
     [InlineData("hello world!", new[] { 49406, 3306, 1002, 256, 49407 })]
     public void PadsWithZeros(string text, int[] ids) =>
-        Assert.Equal([.. ids, 0, 0], Tokenizer.Value.Tokenize(text, ids.Length + 2));
+        Assert.Equal((int[])[.. ids, 0, 0], Tokenizer.Value.Tokenize(text, ids.Length + 2));
 
     [Fact]
     public void StandardPromptNeedsNoVocabulary()
