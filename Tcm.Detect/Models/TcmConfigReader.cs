@@ -57,7 +57,7 @@ public static class TcmConfigReader
         {
             return TcmConfigJson.Read(json);
         }
-        catch (Exception e) when (e is JsonException or NotSupportedException)
+        catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException or ArgumentException)
         {
             throw new WeightFormatException($"{path}: the configuration in the metadata is damaged", e);
         }

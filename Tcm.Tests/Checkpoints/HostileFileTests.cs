@@ -94,6 +94,24 @@ public sealed class HostileFileTests : IDisposable
     public void RefusesUnsoundPickles(string operations, string reason) =>
         Refused(TestFiles.Archive([0x80, 2, .. Encoding.Latin1.GetBytes(operations)]), reason);
 
+    [Fact]
+    public void NestingAndMemoAbuseEnd()
+    {
+        // A module that contains itself, and modules that each contain the next one twice.
+        var self = new PickleWriter().Op(0x80, 2).Global("__torch__", "M").Op((byte)')', 0x81, (byte)'q', 0, (byte)'}').Text("m")
+            .Op((byte)'h', 0, (byte)'s', (byte)'b', (byte)'.');
+        Refused(TestFiles.Archive(self.ToArray()), "nested without end");
+        var twice = new PickleWriter().Op(0x80, 2).Op((byte)'N', (byte)'q', 0);
+        for (int i = 0; i < 40; i++)
+        {
+            twice.Global("__torch__", "M").Op((byte)')', 0x81, (byte)'}').Text("l").Op((byte)'h', 0, (byte)'s').Text("r")
+                .Op((byte)'h', 0, (byte)'s', (byte)'b', (byte)'q', 0);
+        }
+        Refused(TestFiles.Archive(twice.Op((byte)'.').ToArray()), "nested without end");
+        Refused(TestFiles.Archive([0x80, 2, .. Enumerable.Repeat((byte)'(', (1 << 20) + 2)]), "without end");
+        Refused(TestFiles.Archive([0x80, 4, (byte)'N', .. Enumerable.Repeat((byte)0x94, (1 << 22) + 1)]), "memorises too much");
+    }
+
     [Theory]
     [InlineData(0, new[] { 7 }, new[] { 1 }, "beyond its storage")]
     [InlineData(5, new[] { 2 }, new[] { 1 }, "beyond its storage")]
