@@ -32,7 +32,7 @@ internal static class NetworkBenchmark
         var clock = Stopwatch.StartNew();
         using var model = Load(backend);
         Console.WriteLine($"{backend.Name}: {backend.Description}; model ready in {clock.ElapsedMilliseconds} ms");
-        using var input = FormulaInput(backend, height, width);
+        using var input = FormulaPicture.Create(backend, height, width);
 
         long before = Backend.MultiplyAdds;
         Pass(model, input);
@@ -90,24 +90,6 @@ internal static class NetworkBenchmark
         var config = TcmConfig.FullSizeDb;
         using var weights = new FormulaWeights(config);
         return new TcmModel(weights, config, backend);
-    }
-
-    /// <summary>The golden files' formula picture: pixel (x,y) of channel c is a fixed mix of its coordinates.</summary>
-    internal static Tensor FormulaInput(Backend backend, int height, int width)
-    {
-        var values = new float[3 * height * width];
-        for (int c = 0, i = 0; c < 3; c++)
-        {
-            for (int y = 0; y < height; y++)
-            {
-                for (int x = 0; x < width; x++)
-                {
-                    int p = ((3 * x) + (5 * y) + (61 * c) + (37 * (x / 32) * (y / 32)) + (3 * (x * y / 64))) % 256;
-                    values[i++] = (p - 127.5f) / 64;
-                }
-            }
-        }
-        return Tensor.From(backend, values, [1, 3, height, width]);
     }
 
     private static void Pass(TcmModel model, Tensor input, ForwardObserver? observer = null)

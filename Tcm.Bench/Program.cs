@@ -1,1 +1,8 @@
-return 0;
+using System.CommandLine;
+using Tcm.Bench;
+
+var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured in the same run.")
+{
+    NetworkBenchmark.Create(),
+};
+return root.Parse(args).Invoke();

@@ -139,7 +139,7 @@ internal sealed unsafe class ContourTracer
         {
             return;
         }
-        int shift = _starts[extra];
+        int shift = keep == 0 ? _points.Count : _starts[extra];
         _points.RemoveFirst(shift);
         _starts.RemoveRange(0, extra);
         for (int i = 0; i < _starts.Count; i++)

@@ -48,7 +48,7 @@ internal sealed class MinAreaRectangle
     }
 
     /// <summary>
-    /// Corners of the convex hull, counter-clockwise on the screen, without points on its edges; valid until the next call.
+    /// Corners of the convex hull, clockwise on the screen, without points on its edges; valid until the next call.
     /// </summary>
     public ReadOnlySpan<Vector2> Hull(ReadOnlySpan<PixelPoint> points)
     {
@@ -70,7 +70,7 @@ internal sealed class MinAreaRectangle
         }
     }
 
-    // Andrew's monotone chain: the upper chain on the screen (small y) from right to left comes last.
+    // Andrew's monotone chain: first the chain of small y from left to right, then the other one back.
     private ReadOnlySpan<Vector2> HullOfSorted(int count)
     {
         var points = _sorted.AsSpan(0, count);
@@ -94,7 +94,7 @@ internal sealed class MinAreaRectangle
         int size = 0;
         for (int i = 0; i < unique; i++)
         {
-            while (size >= 2 && Turn(_hull[size - 2], _hull[size - 1], points[i]) >= 0)
+            while (size >= 2 && Turn(_hull[size - 2], _hull[size - 1], points[i]) <= 0)
             {
                 size--;
             }
@@ -103,7 +103,7 @@ internal sealed class MinAreaRectangle
         int lower = size + 1;
         for (int i = unique - 2; i >= 0; i--)
         {
-            while (size >= lower && Turn(_hull[size - 2], _hull[size - 1], points[i]) >= 0)
+            while (size >= lower && Turn(_hull[size - 2], _hull[size - 1], points[i]) <= 0)
             {
                 size--;
             }

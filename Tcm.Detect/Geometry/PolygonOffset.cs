@@ -23,9 +23,7 @@ internal sealed class PolygonOffset
     /// <summary>Offsets the polygon, outwards for a positive <paramref name="delta"/>, and returns the number of rings.</summary>
     public int Execute(ReadOnlySpan<PixelPoint> polygon, double delta) => _winding.Execute(BuildRaw(polygon, delta));
 
-    /// <summary>
-    /// The offset outline before loops are removed. Its convex hull is that of the result. Empty if nothing can come out.
-    /// </summary>
+    /// <summary>The offset outline before loops are removed; empty if nothing can come out.</summary>
     public ReadOnlySpan<PixelPoint> BuildRaw(ReadOnlySpan<PixelPoint> polygon, double delta)
     {
         _raw.Clear();

@@ -121,13 +121,13 @@ internal sealed class PositiveWinding
         int borders = 0;
         for (int node = 0, next = 0; node < nodes.Length; node++)
         {
-            var at = nodes[node];
+            var at = nodes[node].Fine;
             int low = 0, high = _status.Count;
             while (low < high)
             {
                 int middle = (low + high) / 2;
                 var edge = edges[_status[middle]];
-                if (SnapRounding.Turn(nodes[edge.Low], nodes[edge.High], at) > 0)
+                if (SnapRounding.Turn(nodes[edge.Low].Fine, nodes[edge.High].Fine, at) > 0)
                 {
                     low = middle + 1;
                 }
@@ -220,7 +220,7 @@ internal sealed class PositiveWinding
         {
             ref var here = ref _borders[border];
             here.Used = true;
-            _clean.Add(nodes[here.From]);
+            _clean.Add(nodes[here.From].Pixel);
             _sources.Add(here.Source);
             border = Next(here.From, here.To, start);
         }
@@ -264,8 +264,8 @@ internal sealed class PositiveWinding
             {
                 continue;
             }
-            long ax = nodes[node].X - nodes[from].X, ay = nodes[node].Y - nodes[from].Y;
-            long bx = nodes[_borders[i].To].X - nodes[node].X, by = nodes[_borders[i].To].Y - nodes[node].Y;
+            PixelPoint a = nodes[from].Fine, b = nodes[node].Fine, c = nodes[_borders[i].To].Fine;
+            double ax = b.X - a.X, ay = b.Y - a.Y, bx = c.X - b.X, by = c.Y - b.Y;
             double angle = Math.Atan2(ax * by - ay * bx, ax * bx + ay * by);
             if (angle > bestAngle)
             {

@@ -9,26 +9,36 @@ namespace Tcm.Detect.Geometry;
 /// <param name="Source">The outline's edge from which this one comes.</param>
 internal readonly record struct SnappedEdge(int Low, int High, int Winding, int Source);
 
+/// <summary>A node of the snapped outline: where it lies on the fine grid, and in whole pixels.</summary>
+internal readonly record struct SnappedNode(PixelPoint Fine, PixelPoint Pixel, bool IsVertex);
+
 /// <summary>
 /// Snap rounding (Hobby 1999) of a closed outline with itself: the vertices and the rounded crossings are hot pixels, and
-/// each edge is bent through the centre of all hot pixels that it meets. Then edges meet only in nodes. All decisions are
-/// exact: coordinates must stay below 2^19. A workspace: one thread at a time.
+/// each edge is bent through the centre of all hot pixels that it meets. Then edges meet only in nodes, whatever the
+/// outline looks like. The grid is 64 times finer than the outline's, so that the bends stay invisible; the crossings'
+/// places in whole pixels are rounded from their exact places, half away from zero as in Clipper.
+/// A workspace: one thread at a time.
 /// </summary>
 internal sealed class SnapRounding
 {
-    private const int Limit = 1 << 19;
+    private const int Shift = 6;
+    private const int Limit = 1 << 17;
 
-    private readonly PixelPointList _hot = new();
-    private readonly PixelPointList _nodes = new();
     private readonly List<(long Along, int Node)> _chain = [];
+    private SnappedNode[] _nodes = new SnappedNode[64];
     private SnappedEdge[] _edges = new SnappedEdge[64];
-    private (int Left, int Index)[] _order = [];
+    private long[] _keys = new long[64];
+    private Segment[] _segments = [];
     private int[] _columns = [];
     private int _left;
+    private int _nodeCount;
     private int _edgeCount;
 
+    // An edge of the outline with its range of y.
+    private readonly record struct Segment(PixelPoint From, PixelPoint To, int Top, int Bottom, int Index);
+
     /// <summary>The nodes, ordered by x, then y.</summary>
-    public ReadOnlySpan<PixelPoint> Nodes => _nodes.Span;
+    public ReadOnlySpan<SnappedNode> Nodes => _nodes.AsSpan(0, _nodeCount);
 
     /// <summary>The edges, ordered by their low node, there by slope; without those that the outline runs both ways.</summary>
     public ReadOnlySpan<SnappedEdge> Edges => _edges.AsSpan(0, _edgeCount);
@@ -41,50 +51,48 @@ internal sealed class SnapRounding
     public bool FindCrossings(ReadOnlySpan<PixelPoint> outline)
     {
         int n = outline.Length;
-        _hot.Clear();
-        _hot.Add(outline);
-        if (_order.Length < n)
+        _nodeCount = 0;
+        ReserveKeys(n);
+        if (_segments.Length < n)
         {
-            _order = new (int, int)[2 * n];
+            _segments = new Segment[2 * n];
         }
         for (int i = 0; i < n; i++)
         {
-            Debug.Assert(Math.Abs(outline[i].X) < Limit && Math.Abs(outline[i].Y) < Limit);
-            _order[i] = (Math.Min(outline[i].X, outline[i + 1 == n ? 0 : i + 1].X), i);
+            PixelPoint a = outline[i], b = outline[i + 1 == n ? 0 : i + 1];
+            Debug.Assert(Math.Abs(a.X) < Limit && Math.Abs(a.Y) < Limit);
+            AddNode(new SnappedNode(Fine(a), a, true));
+            _segments[i] = new Segment(a, b, Math.Min(a.Y, b.Y), Math.Max(a.Y, b.Y), i);
+            _keys[i] = Math.Min(a.X, b.X);
         }
-        _order.AsSpan(0, n).Sort(static (a, b) => a.Left != b.Left ? a.Left.CompareTo(b.Left) : a.Index.CompareTo(b.Index));
+        var keys = _keys.AsSpan(0, n);
+        var segments = _segments.AsSpan(0, n);
+        keys.Sort(segments);
         bool touches = false;
-        for (int k = 0; k < n; k++)
+        for (int k = 0; k < segments.Length; k++)
         {
-            int i = _order[k].Index;
-            var a = outline[i];
-            var b = outline[i + 1 == n ? 0 : i + 1];
-            int right = Math.Max(a.X, b.X);
-            int top = Math.Min(a.Y, b.Y);
-            int bottom = Math.Max(a.Y, b.Y);
-            for (int m = k + 1; m < n && _order[m].Left <= right; m++)
+            var one = segments[k];
+            int right = Math.Max(one.From.X, one.To.X);
+            for (int m = k + 1; m < segments.Length && keys[m] <= right; m++)
             {
-                int j = _order[m].Index;
-                var c = outline[j];
-                var d = outline[j + 1 == n ? 0 : j + 1];
-                if (Math.Max(c.Y, d.Y) < top || Math.Min(c.Y, d.Y) > bottom)
+                ref var other = ref segments[m];
+                if (other.Bottom < one.Top || other.Top > one.Bottom)
                 {
                     continue;
                 }
-                bool neighbours = Math.Abs(i - j) == 1 || Math.Abs(i - j) == n - 1;
-                touches |= Meet(a, b, c, d, neighbours);
+                int apart = Math.Abs(one.Index - other.Index);
+                if (apart != 1 && apart != n - 1)
+                {
+                    touches |= Meet(one.From, one.To, other.From, other.To);
+                }
             }
         }
         return touches;
     }
 
     // Proper crossings become hot pixels. A touch needs none, because the vertex that touches is one already.
-    private bool Meet(PixelPoint a, PixelPoint b, PixelPoint c, PixelPoint d, bool neighbours)
+    private bool Meet(PixelPoint a, PixelPoint b, PixelPoint c, PixelPoint d)
     {
-        if (neighbours)
-        {
-            return false;
-        }
         long abc = Turn(a, b, c);
         long abd = Turn(a, b, d);
         if ((abc > 0 && abd > 0) || (abc < 0 && abd < 0))
@@ -99,23 +107,68 @@ internal sealed class SnapRounding
         }
         if (abc != 0 && abd != 0 && cda != 0 && cdb != 0)
         {
-            long denominator = cda - cdb;
-            long numerator = denominator < 0 ? -cda : cda;
-            denominator = Math.Abs(denominator);
-            _hot.Add(new PixelPoint(
-                a.X + RoundedShare(b.X - a.X, numerator, denominator),
-                a.Y + RoundedShare(b.Y - a.Y, numerator, denominator)));
+            AddCrossing(a, b, c, d, cda, cda - cdb);
         }
         return true;
     }
 
-    // floor(length * numerator / denominator + 1/2)
-    private static int RoundedShare(long length, long numerator, long denominator)
+    // The point a + (b - a) * numerator / denominator, which lies on (c, d) too.
+    private void AddCrossing(PixelPoint a, PixelPoint b, PixelPoint c, PixelPoint d, long numerator, long denominator)
     {
-        long dividend = 2 * length * numerator + denominator;
+        if (denominator < 0)
+        {
+            (numerator, denominator) = (-numerator, -denominator);
+        }
+        var pixel = a.Y == b.Y ? OnLevel(c, d, a.Y)
+            : c.Y == d.Y ? OnLevel(a, b, c.Y)
+            : new PixelPoint(
+                AwayFromZero(a.X * denominator + (b.X - a.X) * numerator, denominator),
+                AwayFromZero(a.Y * denominator + (b.Y - a.Y) * numerator, denominator));
+        AddNode(new SnappedNode(
+            new PixelPoint(FineShare(a.X, b.X - a.X, numerator, denominator), FineShare(a.Y, b.Y - a.Y, numerator, denominator)),
+            pixel, false));
+    }
+
+    // Clipper's sweep comes from large y and rounds the way from the edge's first point, which decides about halves.
+    private static PixelPoint OnLevel(PixelPoint a, PixelPoint b, int y)
+    {
+        var (first, last) = a.Y > b.Y ? (a, b) : (b, a);
+        return new PixelPoint(first.X + AwayFromZero((last.X - first.X) * (long)(first.Y - y), first.Y - last.Y), y);
+    }
+
+    private static PixelPoint Fine(PixelPoint point) => new(point.X << Shift, point.Y << Shift);
+
+    // floor(2^Shift * (from + length * numerator / denominator) + 1/2)
+    private static int FineShare(int from, long length, long numerator, long denominator)
+    {
+        long dividend = ((length * numerator) << (Shift + 1)) + denominator;
         long divisor = 2 * denominator;
         long quotient = dividend / divisor;
-        return (int)(dividend % divisor < 0 ? quotient - 1 : quotient);
+        return (from << Shift) + (int)(dividend % divisor < 0 ? quotient - 1 : quotient);
+    }
+
+    private static int AwayFromZero(long dividend, long divisor)
+    {
+        long rounded = (2 * Math.Abs(dividend) + divisor) / (2 * divisor);
+        return (int)(dividend < 0 ? -rounded : rounded);
+    }
+
+    // Sorting numbers with their items is several times faster than sorting with a comparison.
+    private void ReserveKeys(int count)
+    {
+        if (_keys.Length < count)
+        {
+            _keys = new long[2 * count];
+        }
+    }
+
+    private void AddNode(SnappedNode node)
+    {
+        if (_nodeCount == _nodes.Length)
+        {
+            Array.Resize(ref _nodes, 2 * _nodeCount);
+        }
+        _nodes[_nodeCount++] = node;
     }
 
     /// <summary>Makes the nodes and edges. Call after <see cref="FindCrossings"/> with the same outline.</summary>
@@ -126,8 +179,8 @@ internal sealed class SnapRounding
         int n = outline.Length;
         for (int i = 0; i < n; i++)
         {
-            var a = outline[i];
-            var b = outline[i + 1 == n ? 0 : i + 1];
+            var a = Fine(outline[i]);
+            var b = Fine(outline[i + 1 == n ? 0 : i + 1]);
             bool forward = a.X != b.X ? a.X < b.X : a.Y < b.Y;
             Chain(forward ? a : b, forward ? b : a);
             for (int k = 1; k < _chain.Count; k++)
@@ -140,74 +193,74 @@ internal sealed class SnapRounding
 
     private void IndexNodes()
     {
-        _hot.Span.Sort(static (p, q) => p.X != q.X ? p.X.CompareTo(q.X) : p.Y.CompareTo(q.Y));
-        _nodes.Clear();
-        foreach (var point in _hot.Span)
+        ReserveKeys(_nodeCount);
+        for (int i = 0; i < _nodeCount; i++)
         {
-            if (_nodes.Count == 0 || _nodes[_nodes.Count - 1] != point)
+            // By x, then y, vertices before crossings.
+            var node = _nodes[i];
+            _keys[i] = ((long)node.Fine.X << 32) + ((long)node.Fine.Y << 1) + (node.IsVertex ? 0 : 1);
+        }
+        _keys.AsSpan(0, _nodeCount).Sort(_nodes.AsSpan(0, _nodeCount));
+        int unique = 0;
+        for (int i = 0; i < _nodeCount; i++)
+        {
+            if (unique == 0 || _nodes[unique - 1].Fine != _nodes[i].Fine)
             {
-                _nodes.Add(point);
+                _nodes[unique++] = _nodes[i];
             }
         }
-        _left = _nodes[0].X;
-        int columns = _nodes[_nodes.Count - 1].X - _left + 1;
+        _nodeCount = unique;
+        _left = Column(_nodes[0].Fine.X);
+        int columns = Column(_nodes[_nodeCount - 1].Fine.X) - _left + 1;
         if (_columns.Length <= columns)
         {
             _columns = new int[2 * columns + 1];
         }
-        for (int x = 0, i = 0; x <= columns; x++)
+        for (int column = 0, i = 0; column <= columns; column++)
         {
-            while (i < _nodes.Count && _nodes[i].X < _left + x)
+            while (i < _nodeCount && Column(_nodes[i].Fine.X) < _left + column)
             {
                 i++;
             }
-            _columns[x] = i;
+            _columns[column] = i;
         }
     }
+
+    // Nodes are looked up by whole pixels of x.
+    private static int Column(int fineX) => fineX >> Shift;
 
     // The hot pixels that the edge from a to b meets, in order along it.
     private void Chain(PixelPoint a, PixelPoint b)
     {
         _chain.Clear();
         long dx = b.X - a.X, dy = b.Y - a.Y;
-        for (int x = a.X; x <= b.X; x++)
+        int last = Column(b.X);
+        long top = Math.Min(a.Y, b.Y), bottom = Math.Max(a.Y, b.Y);
+        // Narrowing the range of y column by column pays only for long slanted edges.
+        bool narrow = last - Column(a.X) > 8 && bottom - top > 8 << Shift;
+        double slope = narrow ? (double)dy / dx : 0;
+        var nodes = _nodes.AsSpan(0, _nodeCount);
+        for (int column = Column(a.X); column <= last; column++)
         {
-            // The range of y of the edge within the column, one more on both sides; the pixel test then decides.
-            long low = Math.Min(a.Y, b.Y), high = Math.Max(a.Y, b.Y);
-            if (dx > 0)
+            long low = top, high = bottom;
+            if (narrow)
             {
-                double slope = (double)dy / dx;
-                double y0 = a.Y + slope * (x - 0.5 - a.X), y1 = a.Y + slope * (x + 0.5 - a.X);
-                low = Math.Max(low, (long)Math.Floor(Math.Min(y0, y1)) - 1);
-                high = Math.Min(high, (long)Math.Ceiling(Math.Max(y0, y1)) + 1);
+                // One more on both sides; the pixel test then decides.
+                double y0 = a.Y + slope * ((column << Shift) - 1 - a.X);
+                double y1 = a.Y + slope * (((column + 1) << Shift) + 1 - a.X);
+                low = Math.Max(low, (long)Math.Min(y0, y1) - 2);
+                high = Math.Min(high, (long)Math.Max(y0, y1) + 2);
             }
-            int end = _columns[x - _left + 1];
-            for (int node = FirstAtOrBelow(_columns[x - _left], end, low); node < end && _nodes[node].Y <= high; node++)
+            int end = _columns[column - _left + 1];
+            for (int node = _columns[column - _left]; node < end; node++)
             {
-                var pixel = _nodes[node];
-                if (Meets(a, b, pixel))
+                var pixel = nodes[node].Fine;
+                if (pixel.Y >= low && pixel.Y <= high && pixel.X >= a.X && pixel.X <= b.X && Meets(a, b, pixel))
                 {
                     Insert(dx * (pixel.X - a.X) + dy * (pixel.Y - a.Y), node);
                 }
             }
         }
-    }
-
-    private int FirstAtOrBelow(int begin, int end, long y)
-    {
-        while (begin < end)
-        {
-            int middle = (begin + end) / 2;
-            if (_nodes[middle].Y < y)
-            {
-                begin = middle + 1;
-            }
-            else
-            {
-                end = middle;
-            }
-        }
-        return begin;
     }
 
     private void Insert(long along, int node)
@@ -216,6 +269,11 @@ internal sealed class SnapRounding
         while (at > 0 && _chain[at - 1].Along > along)
         {
             at--;
+        }
+        if (at == _chain.Count)
+        {
+            _chain.Add((along, node));
+            return;
         }
         _chain.Insert(at, (along, node));
     }
@@ -255,7 +313,12 @@ internal sealed class SnapRounding
     private void MergeEdges()
     {
         var edges = _edges.AsSpan(0, _edgeCount);
-        edges.Sort(static (e, f) => e.Low != f.Low ? e.Low.CompareTo(f.Low) : e.High.CompareTo(f.High));
+        ReserveKeys(_edgeCount);
+        for (int i = 0; i < edges.Length; i++)
+        {
+            _keys[i] = ((long)edges[i].Low << 32) + edges[i].High;
+        }
+        _keys.AsSpan(0, edges.Length).Sort(edges);
         int count = 0;
         for (int i = 0; i < edges.Length;)
         {
@@ -282,7 +345,7 @@ internal sealed class SnapRounding
             var edge = _edges[i];
             int at = i;
             while (at > 0 && _edges[at - 1].Low == edge.Low
-                && Turn(_nodes[edge.Low], _nodes[_edges[at - 1].High], _nodes[edge.High]) < 0)
+                && Turn(_nodes[edge.Low].Fine, _nodes[_edges[at - 1].High].Fine, _nodes[edge.High].Fine) < 0)
             {
                 _edges[at] = _edges[at - 1];
                 at--;

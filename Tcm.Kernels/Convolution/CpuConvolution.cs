@@ -2,9 +2,47 @@ using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Convolution;
 
-internal sealed unsafe class CpuConvolution(CpuBackend backend) : Convolution2d
+/// <summary>
+/// Convolution on the CPU. The algorithm is chosen when a filter is prepared, by its geometry alone:
+///   grouped     groups > 1: rows of the output are sums of shifted rows of the input
+///   direct      im2col of one panel of pixels at a time, times packed filters (<see cref="CpuDirectConvolution{T}"/>)
+///   transposed  2x2 stride 2: one product with 4K rows and a pixel-shuffle store
+/// </summary>
+internal sealed class CpuConvolution(CpuBackend backend) : Convolution2d
 {
-    private protected override PreparedConvolution PrepareCore(Conv2dFilter filter, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, Activation activation) => throw new NotSupportedException(GetType().Name + backend.Name);
-    private protected override PreparedConvolution PrepareTransposedCore(int c, int k, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, Activation activation) => throw new NotSupportedException(GetType().Name + backend.Name);
-    private protected override void RunCore(PreparedConvolution convolution, ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride) => throw new NotSupportedException(GetType().Name + backend.Name);
+    private protected override PreparedConvolution PrepareCore(Conv2dFilter filter, ReadOnlySpan<float> weight,
+        ReadOnlySpan<float> bias, Activation activation) => backend.Level switch
+        {
+            SimdLevel.Portable => Prepare<Floats4>(filter, weight, bias, activation),
+            SimdLevel.Avx2 => Prepare<Floats8>(filter, weight, bias, activation),
+            _ => Prepare<Floats16>(filter, weight, bias, activation),
+        };
+
+    private protected override PreparedConvolution PrepareTransposedCore(int c, int k, ReadOnlySpan<float> weight,
+        ReadOnlySpan<float> bias, Activation activation) => backend.Level switch
+        {
+            SimdLevel.Portable => new CpuTransposedConvolution<Floats4>(backend, c, k, weight, bias, activation),
+            SimdLevel.Avx2 => new CpuTransposedConvolution<Floats8>(backend, c, k, weight, bias, activation),
+            _ => new CpuTransposedConvolution<Floats16>(backend, c, k, weight, bias, activation),
+        };
+
+    private protected override void RunCore(PreparedConvolution convolution, ImageBatch input, Slice x, Slice y,
+        Slice? residual, long yImageStride) =>
+        ((CpuPreparedConvolution)convolution).Run(input, x, y, residual, yImageStride);
+
+    private CpuPreparedConvolution Prepare<T>(Conv2dFilter filter, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias,
+        Activation activation) where T : struct, IFloatVector<T> =>
+        filter.Groups > 1 ? new CpuGroupedConvolution<T>(backend, filter, weight, bias, activation)
+        : new CpuDirectConvolution<T>(backend, filter, weight, bias, activation);
+}
+
+/// <summary>A packed filter that knows how to run.</summary>
+internal abstract class CpuPreparedConvolution(Conv2dFilter filter, bool transposed, Activation activation)
+    : PreparedConvolution(filter, transposed, activation)
+{
+    public abstract void Run(ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride);
+
+    /// <summary>K biases, zeros where the convolution has none.</summary>
+    protected static CpuBuffer BiasOrZeros(ReadOnlySpan<float> bias, int k) =>
+        CpuBuffer.From(bias.Length > 0 ? bias : new float[k]);
 }

@@ -8,7 +8,7 @@ namespace Tcm.Kernels.Cpu;
 /// </summary>
 internal sealed unsafe class CpuMemory(Backend backend) : IDisposable
 {
-    public const int Slack = 128;
+    public const int Slack = 256;
     private readonly Lock _lock = new();
     private readonly Dictionary<long, Stack<CpuStorage>> _free = [];
     private long _inUse, _pooled, _systemAllocations;

@@ -14,7 +14,7 @@ public sealed class DbPostProcessor
 {
     // Below this many contour points, starting other threads costs more than they save.
     private const int MinParallelPoints = 1500;
-    private const int MaxSide = 1 << 17;
+    private const int MaxSide = 1 << 16;
 
     private readonly ConcurrentBag<Workspace> _idle = [];
     private readonly DbPostProcessingOptions _options;
@@ -208,7 +208,7 @@ public sealed class DbPostProcessor
         PolygonMeasures.OrderForScreen(points);
     }
 
-    // On success the ring is in workspace.Offset, unless a quad could be had without it.
+    // On success the grown ring is in workspace.Offset.
     private DbDrop Process(Workspace workspace, ReadOnlySpan<PixelPoint> contour, ReadOnlySpan<float> map, int width, int height,
         DbCandidate? trace, out RotatedRectangle rectangle, out double score)
     {
@@ -249,28 +249,20 @@ public sealed class DbPostProcessor
             trace.Area = area;
             trace.Perimeter = perimeter;
         }
-        ReadOnlySpan<PixelPoint> grown;
-        if (trace is null && !_options.Polygons && HasNoDeepPocket(workspace, points, distance))
+        int rings = workspace.Offset.Execute(points, distance);
+        if (trace is not null)
         {
-            grown = workspace.Offset.BuildRaw(points, distance);
+            trace.Rings = new PixelPoint[rings][];
+            for (int i = 0; i < rings; i++)
+            {
+                trace.Rings[i] = workspace.Offset.Ring(i).ToArray();
+            }
         }
-        else
+        if (rings != 1)
         {
-            int rings = workspace.Offset.Execute(points, distance);
-            if (trace is not null)
-            {
-                trace.Rings = new PixelPoint[rings][];
-                for (int i = 0; i < rings; i++)
-                {
-                    trace.Rings[i] = workspace.Offset.Ring(i).ToArray();
-                }
-            }
-            if (rings != 1)
-            {
-                return DbDrop.Rings;
-            }
-            grown = workspace.Offset.Ring(0);
+            return DbDrop.Rings;
         }
+        var grown = workspace.Offset.Ring(0);
         rectangle = workspace.Rectangle.Of(grown);
         if (!LargeEnough(rectangle.ShortSide, grown.Length))
         {
@@ -302,51 +294,6 @@ public sealed class DbPostProcessor
     private bool LargeEnough(float shortSide, int vertices) => _options.Polygons
         ? vertices >= 4 && (!_options.FilterSmallPolygons || shortSide >= _options.MinSide)
         : shortSide > _options.MinSide;
-
-    // The grown outline can only have a hole where the polygon has a pocket deeper than the growth: a point of the hole is
-    // farther than the distance from the polygon, but a point of a pocket is not farther than the pocket's depth. Without
-    // holes the smallest rectangle follows from the raw outline, and its loops need not be removed.
-    private static bool HasNoDeepPocket(Workspace workspace, ReadOnlySpan<PixelPoint> points, double distance)
-    {
-        const double roundingMargin = 1.5;
-        double allowed = distance - roundingMargin;
-        if (allowed <= 0)
-        {
-            return false;
-        }
-        var hull = workspace.Rectangle.Hull(points);
-        if (hull.Length < 3)
-        {
-            return false;
-        }
-        // The hull runs counter-clockwise on the screen; walk the polygon the same way.
-        int step = PolygonMeasures.TwiceSignedArea(points) < 0 ? 1 : points.Length - 1;
-        int at = points.IndexOf(new PixelPoint((int)hull[0].X, (int)hull[0].Y));
-        for (int i = 0, walked = 0; i < hull.Length; i++)
-        {
-            var from = hull[i];
-            var to = hull[i + 1 == hull.Length ? 0 : i + 1];
-            var normal = Vector2.Normalize(new Vector2(to.Y - from.Y, from.X - to.X));
-            while (true)
-            {
-                at = (at + step) % points.Length;
-                if (++walked > points.Length)
-                {
-                    return false;
-                }
-                var point = new Vector2(points[at].X, points[at].Y);
-                if (point == to)
-                {
-                    break;
-                }
-                if (Math.Abs(Vector2.Dot(point - from, normal)) > allowed)
-                {
-                    return false;
-                }
-            }
-        }
-        return true;
-    }
 
     private sealed class Workspace
     {

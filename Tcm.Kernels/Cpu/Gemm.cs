@@ -1,0 +1,112 @@
+using System.Runtime.CompilerServices;
+
+namespace Tcm.Kernels.Cpu;
+
+/// <summary>
+/// The register-tiled core of every matrix product on the CPU: a tile of c of 4 rows by 3 vectors lives in 12 registers,
+/// with 3 more for b and 1 for a broadcast, which is all that AVX2 has.
+///   a: strip of 4 rows, packed (kc, 4)      b: panel of 3 vectors, rows ldb apart      c: rows ldc apart
+/// </summary>
+internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
+{
+    /// <summary>Rows of a tile.</summary>
+    public const int Rows = 4;
+
+    /// <summary>Columns of a tile.</summary>
+    public static int Columns
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 3 * T.Count;
+    }
+
+    /// <summary>c = a b, or c += a b unless <paramref name="first"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Tile(nint kc, float* a, float* b, nint ldb, float* c, nint ldc, bool first)
+    {
+        int v = T.Count;
+        T c00 = default, c01 = default, c02 = default, c10 = default, c11 = default, c12 = default;
+        T c20 = default, c21 = default, c22 = default, c30 = default, c31 = default, c32 = default;
+        if (!first)
+        {
+            c00 = T.Load(c);
+            c01 = T.Load(c + v);
+            c02 = T.Load(c + (2 * v));
+            c10 = T.Load(c + ldc);
+            c11 = T.Load(c + ldc + v);
+            c12 = T.Load(c + ldc + (2 * v));
+            c20 = T.Load(c + (2 * ldc));
+            c21 = T.Load(c + (2 * ldc) + v);
+            c22 = T.Load(c + (2 * ldc) + (2 * v));
+            c30 = T.Load(c + (3 * ldc));
+            c31 = T.Load(c + (3 * ldc) + v);
+            c32 = T.Load(c + (3 * ldc) + (2 * v));
+        }
+        for (; kc > 0; kc--)
+        {
+            T b0 = T.Load(b), b1 = T.Load(b + v), b2 = T.Load(b + (2 * v));
+            T r = T.Create(a[0]);
+            c00 = T.MultiplyAdd(r, b0, c00);
+            c01 = T.MultiplyAdd(r, b1, c01);
+            c02 = T.MultiplyAdd(r, b2, c02);
+            r = T.Create(a[1]);
+            c10 = T.MultiplyAdd(r, b0, c10);
+            c11 = T.MultiplyAdd(r, b1, c11);
+            c12 = T.MultiplyAdd(r, b2, c12);
+            r = T.Create(a[2]);
+            c20 = T.MultiplyAdd(r, b0, c20);
+            c21 = T.MultiplyAdd(r, b1, c21);
+            c22 = T.MultiplyAdd(r, b2, c22);
+            r = T.Create(a[3]);
+            c30 = T.MultiplyAdd(r, b0, c30);
+            c31 = T.MultiplyAdd(r, b1, c31);
+            c32 = T.MultiplyAdd(r, b2, c32);
+            a += Rows;
+            b += ldb;
+        }
+        c00.Store(c);
+        c01.Store(c + v);
+        c02.Store(c + (2 * v));
+        c10.Store(c + ldc);
+        c11.Store(c + ldc + v);
+        c12.Store(c + ldc + (2 * v));
+        c20.Store(c + (2 * ldc));
+        c21.Store(c + (2 * ldc) + v);
+        c22.Store(c + (2 * ldc) + (2 * v));
+        c30.Store(c + (3 * ldc));
+        c31.Store(c + (3 * ldc) + v);
+        c32.Store(c + (3 * ldc) + (2 * v));
+    }
+
+    /// <summary>
+    /// Packs rows [0, rows) and columns [0, k) of a row-major matrix into strips (rows/4, k, 4); missing rows become 0.
+    /// Element (i, j) of the matrix is source[i * rowStride + j * columnStride].
+    /// </summary>
+    public static void PackStrips(float* source, nint rowStride, nint columnStride, int rows, int k, float* target)
+    {
+        for (int first = 0; first < rows; first += Rows)
+        {
+            float* r0 = source + (first * rowStride);
+            int have = Math.Min(Rows, rows - first);
+            if (have == Rows)
+            {
+                float* r1 = r0 + rowStride, r2 = r1 + rowStride, r3 = r2 + rowStride;
+                for (nint j = 0; j < k; j++, target += Rows)
+                {
+                    nint o = j * columnStride;
+                    target[0] = r0[o];
+                    target[1] = r1[o];
+                    target[2] = r2[o];
+                    target[3] = r3[o];
+                }
+                continue;
+            }
+            for (nint j = 0; j < k; j++, target += Rows)
+            {
+                for (int i = 0; i < Rows; i++)
+                {
+                    target[i] = i < have ? r0[(i * rowStride) + (j * columnStride)] : 0;
+                }
+            }
+        }
+    }
+}
