@@ -7,9 +7,9 @@ namespace Tcm.Cli.Inputs;
 internal readonly record struct Input(string Path, string? Error = null);
 
 /// <summary>
-/// Turns arguments into files. A file stands for itself, a folder for the pictures in it (below it only if asked for), a pattern for the
-/// files that match: <c>*</c> and <c>?</c> within a name, <c>**</c> for any number of folders. Folders and patterns come out
-/// sorted by name; the order of the arguments is kept.
+/// Turns arguments into files. A file stands for itself, a folder for the pictures in it (those below it only if asked for),
+/// a pattern for the files that match: <c>*</c> and <c>?</c> within a name, <c>**</c> for any number of folders. Folders and
+/// patterns come out sorted by name; the order of the arguments is kept.
 /// </summary>
 internal static class InputExpander
 {
