@@ -15,7 +15,8 @@ internal readonly record struct OutputPlace(string Target, bool InPlace)
     public static OutputPlace Of(string path)
     {
         // Behind /dev/stdout stands a link whose text ("pipe:[123]") is no path: such a file exists, its target does not.
-        string? link = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName;
+        string? link = new FileInfo(path).LinkTarget is null ? null
+            : File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName;
         string target = link is null || (File.Exists(path) && !File.Exists(link)) ? path : link;
         var file = new FileInfo(target);
         // FileInfo looks at a link itself, not at what it leads to, but only for links that could not be followed above.
