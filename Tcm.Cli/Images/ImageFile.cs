@@ -73,6 +73,8 @@ internal static class ImageFile
         {
             throw new ImageFileException(path, $"not enough memory for {info.Width}x{info.Height} pixels", e);
         }
+        // Told of it, the collector lets go of the large pictures before this one.
+        GC.AddMemoryPressure(length);
         try
         {
             var result = codec.GetPixels(info, (nint)pixels);
@@ -97,6 +99,7 @@ internal static class ImageFile
         finally
         {
             NativeMemory.Free(pixels);
+            GC.RemoveMemoryPressure(length);
         }
     }
 
