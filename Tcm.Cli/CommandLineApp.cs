@@ -1,0 +1,86 @@
+using System.CommandLine;
+using Tcm.Cli.Commands;
+using Tcm.Cli.Output;
+using Tcm.Kernels;
+using Tcm.Nn.Checkpoints;
+
+namespace Tcm.Cli;
+
+/// <summary>The command <c>tcm</c>: parses, runs, and turns every failure into one line and an exit code.</summary>
+internal static class CommandLineApp
+{
+    /// <summary>Runs one command line.</summary>
+    /// <param name="arguments">Without the program's name.</param>
+    /// <param name="host">Streams and detectors.</param>
+    /// <param name="cancellation">Ctrl+C.</param>
+    /// <returns>One of <see cref="ExitCode"/>.</returns>
+    public static int Run(IReadOnlyList<string> arguments, CliHost host, CancellationToken cancellation = default)
+    {
+        var root = new RootCommand("Finds text in photographs with TCM (CLIP and a DB head).")
+        {
+            DetectCommand.Create(host),
+            ConvertCommand.Create(host),
+            InfoCommand.Create(host),
+            TraceCommand.Create(host),
+            DevicesCommand.Create(host),
+        };
+        try
+        {
+            var parsed = root.Parse(arguments);
+            if (parsed.Errors.Count > 0)
+            {
+                foreach (var error in parsed.Errors)
+                {
+                    host.Error.WriteLine($"tcm: {OneLine(error.Message)}");
+                }
+                host.Error.WriteLine("tcm: see 'tcm --help' and 'tcm COMMAND --help'");
+                return ExitCode.Usage;
+            }
+            return parsed.InvokeAsync(new InvocationConfiguration
+            {
+                Output = host.Output,
+                Error = host.Error,
+                EnableDefaultExceptionHandler = false,
+                // Program.cs handles Ctrl+C: finished results are kept, which the library's own handler does not know of.
+                ProcessTerminationTimeout = null,
+            }, cancellation).GetAwaiter().GetResult();
+        }
+        catch (Exception e)
+        {
+            return Report(e, host);
+        }
+    }
+
+    private static int Report(Exception e, CliHost host)
+    {
+        int code = e switch
+        {
+            OperationCanceledException => ExitCode.Interrupted,
+            UsageException or OutputException => ExitCode.Usage,
+            WeightFormatException or DeviceException or MissingWeightsException => ExitCode.WeightsOrDevice,
+            TcmException or IOException => ExitCode.InputsFailed,
+            _ => ExitCode.Internal,
+        };
+        host.Error.WriteLine(code switch
+        {
+            ExitCode.Interrupted => "tcm: interrupted",
+            ExitCode.Internal => $"tcm: unexpected {e.GetType().Name}: {OneLine(e.Message)} (TCM_VERBOSE=1 shows where)",
+            _ => $"tcm: {OneLine(e.Message)}",
+        });
+        if (host.Verbose)
+        {
+            host.Error.WriteLine(e.ToString());
+        }
+        return code;
+    }
+
+    /// <summary>Keeps a message on one line, whatever a library put into it.</summary>
+    internal static string OneLine(string text) => string.Join(' ', text.Split(['\r', '\n'],
+        StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+}
+
+/// <summary>Options that parse but make no sense together.</summary>
+internal sealed class UsageException(string message) : TcmException(message);
+
+/// <summary>No weights were named and none lie beside the program.</summary>
+internal sealed class MissingWeightsException(string message) : TcmException(message);

@@ -1,0 +1,117 @@
+using System.CommandLine;
+using Tcm.Cli.Images;
+using Tcm.Cli.Output;
+using Tcm.Detect;
+using Tcm.Detect.Models;
+using Tcm.Nn;
+
+namespace Tcm.Cli.Commands;
+
+/// <summary><c>tcm trace</c>: every named tensor of one forward pass, as numbers and as pictures.</summary>
+internal static class TraceCommand
+{
+    /// <summary>Builds the command.</summary>
+    public static Command Create(CliHost host)
+    {
+        var image = new Argument<string>("image") { Description = "A picture." };
+        var model = new ModelOptions();
+        var output = new Option<string>("--out")
+        {
+            Description = "Where the tensors go, as float32.",
+            HelpName = "STAGES.safetensors",
+            Required = true,
+        };
+        var png = new Option<string?>("--png")
+        {
+            Description = "Also save heat maps here: the mean over channels, and the first channel where there are several.",
+            HelpName = "FOLDER",
+        };
+        var raw = new Option<bool>("--raw") { Description = "Do not resize; only pad to multiples of 32." };
+        var orientation = new Option<bool>("--apply-orientation") { Description = "Turn the picture upright by its EXIF data." };
+        var command = new Command("trace", "Write the intermediate tensors of one picture.")
+        {
+            image, output, png, raw, orientation,
+        };
+        model.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            var picture = ImageFile.Read(parsed.GetValue(image)!, parsed.GetValue(orientation));
+            using var detector = TextDetector.Load(model.Weights(parsed, host), model.Read(parsed));
+            var stages = new StageCollector();
+            detector.Trace(picture, stages, resize: !parsed.GetValue(raw));
+            StageFile.Write(parsed.GetValue(output)!, stages.Stages);
+            if (parsed.GetValue(png) is { } folder)
+            {
+                SaveMaps(folder, stages.Stages);
+            }
+            foreach (var stage in stages.Stages)
+            {
+                host.Error.WriteLine($"{stage.Name,-8} [{string.Join(',', stage.Shape)}]");
+            }
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static void SaveMaps(string folder, IEnumerable<Stage> stages)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OutputException($"{folder}: the folder cannot be created", e);
+        }
+        foreach (var stage in stages)
+        {
+            // Vectors and token matrices (g, t, dt ...) become a picture of one plane; maps (B,C,H,W) one of each kind.
+            var (channels, height, width) = stage.Shape switch
+            {
+                [_, var c, var h, var w] => (c, h, w),
+                [_, var h, var w] => (1, h, w),
+                [var h, var w] => (1, h, w),
+                [var w] => (1, 1, w),
+                _ => (0, 0, 0),
+            };
+            if (channels * height * width == 0)
+            {
+                continue;
+            }
+            var values = stage.Values.AsSpan(0, channels * height * width);
+            string path = Path.Combine(folder, stage.Name);
+            if (channels > 1)
+            {
+                HeatMap.Save(values[..(height * width)], width, height, $"{path}.first.png");
+            }
+            HeatMap.Save(Mean(values, channels), width, height, $"{path}.png");
+        }
+    }
+
+    private static float[] Mean(ReadOnlySpan<float> values, int channels)
+    {
+        var mean = new float[values.Length / channels];
+        for (int c = 0; c < channels; c++)
+        {
+            var plane = values.Slice(c * mean.Length, mean.Length);
+            for (int i = 0; i < mean.Length; i++)
+            {
+                mean[i] += plane[i] / channels;
+            }
+        }
+        return mean;
+    }
+
+    private sealed class StageCollector : ForwardObserver
+    {
+        public List<Stage> Stages { get; } = [];
+
+        public override bool WantsStages => true;
+
+        public override void Stage(string name, Tensor value) =>
+            Stages.Add(new Stage(name, value.Shape.ToArray(), value.ToArray()));
+    }
+}
+
+/// <summary>A named tensor in host memory.</summary>
+internal sealed record Stage(string Name, int[] Shape, float[] Values);
