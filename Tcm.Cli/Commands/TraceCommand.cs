@@ -63,6 +63,8 @@ internal static class TraceCommand
         {
             throw new OutputException($"{folder}: the folder cannot be created", e);
         }
+        // The text feature t and the threshold map T must not become one file where case does not count.
+        var taken = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         foreach (var stage in stages)
         {
             // Vectors and token matrices (g, t, dt ...) become a picture of one plane; maps (B,C,H,W) one of each kind.
@@ -79,7 +81,7 @@ internal static class TraceCommand
                 continue;
             }
             var values = stage.Values.AsSpan(0, channels * height * width);
-            string path = Path.Combine(folder, stage.Name);
+            string path = Path.Combine(folder, taken.Add(stage.Name) ? stage.Name : $"{stage.Name}-upper");
             if (channels > 1)
             {
                 HeatMap.Save(values[..(height * width)], width, height, $"{path}.first.png");
