@@ -183,7 +183,7 @@ internal sealed unsafe class CpuAttention(CpuBackend backend) : MultiHeadAttenti
             }
         }
 
-        /// <summary>Hides keys behind each query; key 0 of the block is visible from lane -<paramref name="offset"/> on.</summary>
+        /// <summary>Hides keys behind each query; lane 0 sees keys up to <paramref name="offset"/> of the block.</summary>
         private static void Mask(float* scores, int keys, int offset)
         {
             for (int key = Math.Max(offset + 1, 0); key < keys; key++)

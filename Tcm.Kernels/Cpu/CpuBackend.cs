@@ -25,14 +25,18 @@ public sealed unsafe class CpuBackend : Backend
     /// <param name="threads">Threads that work on one operation, the caller included; 0 means one for each core.</param>
     /// <param name="level">Vector width; null means the widest that runs here.</param>
     /// <exception cref="DeviceException">The processor lacks <paramref name="level"/>, or threads is negative.</exception>
-    public CpuBackend(int threads = 0, SimdLevel? level = null)
+    public CpuBackend(int threads = 0, SimdLevel? level = null) : this(threads, level ?? Simd.Best, emulate: false) { }
+
+    /// <summary>With <paramref name="emulate"/>, a level that the processor lacks runs through the software fallback of the
+    /// portable vector API: slow, for tests of the wide code paths.</summary>
+    internal CpuBackend(int threads, SimdLevel level, bool emulate)
     {
         if (threads is < 0 or > 1024)
         {
             throw new DeviceException($"cpu: {threads} threads asked for, expected 0 (all cores) to 1024");
         }
-        Level = level ?? Simd.Best;
-        if (!Simd.IsSupported(Level))
+        Level = level;
+        if (!emulate && !Simd.IsSupported(Level))
         {
             throw new DeviceException($"cpu: this processor does not support {Level}; its best level is {Simd.Best}");
         }

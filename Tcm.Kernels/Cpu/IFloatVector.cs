@@ -38,7 +38,7 @@ internal unsafe interface IFloatVector<T> where T : struct, IFloatVector<T>
     /// <summary>a > b ? yes : no, lane by lane.</summary>
     static abstract T SelectGreater(T a, T b, T yes, T no);
 
-    /// <summary>x * 2^n for integers -252 &lt;= n &lt;= 254, given as floats 2^23 * 1.5 + n (see <see cref="VectorMath"/>).</summary>
+    /// <summary>x * 2^n for integers -252 &lt;= n &lt;= 254, given as 2^23 * 1.5 + n (see <see cref="VectorMath"/>).</summary>
     static abstract T ScaleByPowerOfTwo(T x, T biasedN);
 
     /// <summary>(a0+a1, a2+a3, ..., b0+b1, ...)</summary>

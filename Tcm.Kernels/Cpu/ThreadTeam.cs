@@ -6,24 +6,26 @@ namespace Tcm.Kernels.Cpu;
 /// A few threads that run the tasks of one operation together. Between operations that follow closely they spin, so that
 /// handing out work costs about a microsecond; after a pause they sleep. The caller works too. A call made while the team
 /// is busy (from another thread, or from inside a task) runs its tasks on the calling thread alone. Tasks must not depend
-/// on who runs them, so results never depend on the number of threads.
+/// on who runs them, so results never depend on the number of threads. Nobody waits for a helper that has not begun: on a
+/// busy machine, where a helper may be off its core for milliseconds, the caller just does all the tasks.
 /// </summary>
 internal sealed unsafe class ThreadTeam : IDisposable
 {
     private const int SpinsBeforeSleep = 20_000;
-    private const int MaxTasks = 1 << 28;
+    private const long Open = 1L << 31;
+    private const long CountMask = Open - 1;
 
     private readonly Thread[] _helpers;
     private readonly SemaphoreSlim[] _wake;
     private readonly int[] _asleep;
     private int _busy;
     private volatile bool _stop;
-    private volatile int _generation;
+    // Number of the current run (upper half), whether helpers may still join it, and how many are in it now (lower half).
+    private long _gate;
     private delegate*<void*, int, void> _body;
     private void* _state;
     private int _tasks;
     private int _next;
-    private int _working;
 
     public ThreadTeam(int threads)
     {
@@ -58,9 +60,9 @@ internal sealed unsafe class ThreadTeam : IDisposable
         _state = state;
         _tasks = tasks;
         _next = 0;
-        _working = _helpers.Length;
-        _generation++;
-        for (int i = 0; i < _helpers.Length; i++)
+        Interlocked.Exchange(ref _gate, (Generation(_gate) + 1L << 32) | Open);
+        int wanted = Math.Min(_helpers.Length, tasks - 1);
+        for (int i = 0; i < wanted; i++)
         {
             if (Interlocked.Exchange(ref _asleep[i], 0) == 1)
             {
@@ -68,8 +70,10 @@ internal sealed unsafe class ThreadTeam : IDisposable
             }
         }
         TakeTasks();
+        // All tasks are taken. Nobody may join any more; those who have joined finish their last task.
+        Interlocked.And(ref _gate, ~Open);
         var spinner = new SpinWait();
-        while (Volatile.Read(ref _working) != 0)
+        while ((Volatile.Read(ref _gate) & CountMask) != 0)
         {
             spinner.SpinOnce(sleep1Threshold: -1);
         }
@@ -88,6 +92,26 @@ internal sealed unsafe class ThreadTeam : IDisposable
     private static void Invoke<TJob>(void* state, int task) where TJob : struct, IJob =>
         Unsafe.AsRef<TJob>(state).Run(task);
 
+    private static int Generation(long gate) => (int)(gate >> 32);
+
+    /// <summary>Enters the current run, unless it is closed. What describes the run stays valid until all have left.</summary>
+    private bool TryJoin(out int generation)
+    {
+        long gate = Volatile.Read(ref _gate);
+        while ((gate & Open) != 0)
+        {
+            long before = Interlocked.CompareExchange(ref _gate, gate + 1, gate);
+            if (before == gate)
+            {
+                generation = Generation(gate);
+                return true;
+            }
+            gate = before;
+        }
+        generation = Generation(gate);
+        return false;
+    }
+
     private void TakeTasks()
     {
         int task;
@@ -103,7 +127,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
         while (true)
         {
             int spins = 0;
-            while (_generation == seen && !_stop)
+            while (Generation(Volatile.Read(ref _gate)) == seen && !_stop)
             {
                 if (++spins < SpinsBeforeSleep)
                 {
@@ -113,7 +137,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
                 Volatile.Write(ref _asleep[index], 1);
                 Interlocked.MemoryBarrier();
                 // Work may have arrived between the last look and the flag; whoever clears the flag decides.
-                if ((_generation != seen || _stop) && Interlocked.Exchange(ref _asleep[index], 0) == 1)
+                if ((Generation(Volatile.Read(ref _gate)) != seen || _stop) && Interlocked.Exchange(ref _asleep[index], 0) == 1)
                 {
                     break;
                 }
@@ -124,9 +148,11 @@ internal sealed unsafe class ThreadTeam : IDisposable
             {
                 return;
             }
-            seen = _generation;
-            TakeTasks();
-            Interlocked.Decrement(ref _working);
+            if (TryJoin(out seen))
+            {
+                TakeTasks();
+                Interlocked.Decrement(ref _gate);
+            }
         }
     }
 

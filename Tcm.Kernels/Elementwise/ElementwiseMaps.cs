@@ -55,9 +55,16 @@ public abstract class ElementwiseMaps
     /// <summary>y = a op b, b repeated as <paramref name="broadcast"/> says.</summary>
     public void Binary(BinaryOp op, Broadcast broadcast, Slice a, Slice b, Slice y)
     {
-        Check.Length(op.ToString(), "a", a, broadcast.Length);
-        Check.Length(op.ToString(), "b", b, broadcast.OperandLength);
-        Check.Length(op.ToString(), "y", y, broadcast.Length);
+        // Not op.ToString(), which boxes.
+        string name = op switch
+        {
+            BinaryOp.Add => nameof(BinaryOp.Add),
+            BinaryOp.Subtract => nameof(BinaryOp.Subtract),
+            _ => nameof(BinaryOp.Multiply),
+        };
+        Check.Length(name, "a", a, broadcast.Length);
+        Check.Length(name, "b", b, broadcast.OperandLength);
+        Check.Length(name, "y", y, broadcast.Length);
         BinaryCore(op, broadcast, a, b, y);
     }
 

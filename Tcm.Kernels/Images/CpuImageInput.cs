@@ -4,7 +4,7 @@ using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Images;
 
-/// <summary>Picture input on the CPU; a task is some rows. A byte shuffle spreads four pixels of one channel into a vector.</summary>
+/// <summary>Picture input on the CPU; a task is some rows. A shuffle spreads four pixels of one channel into a vector.</summary>
 internal sealed unsafe class CpuImageInput(CpuBackend backend) : ImageInput
 {
     private const int RowsPerTask = 16;

@@ -91,12 +91,14 @@ internal sealed unsafe class CpuDataMovement(CpuBackend backend) : DataMovement
             nint c = 0;
             if (count == BlockRows)
             {
+                // Columns outside: four lines of y are filled at a time, while 16 lines of x are in use for four steps.
                 for (; c <= columns - 4; c += 4)
                 {
-                    for (nint r = 0; r < BlockRows; r += 4)
-                    {
-                        Floats4.Transpose(x + r * columns + c, columns, y + c * rows + r, rows);
-                    }
+                    float* target = y + c * rows;
+                    Floats4.Transpose(x + c, columns, target, rows);
+                    Floats4.Transpose(x + 4 * columns + c, columns, target + 4, rows);
+                    Floats4.Transpose(x + 8 * columns + c, columns, target + 8, rows);
+                    Floats4.Transpose(x + 12 * columns + c, columns, target + 12, rows);
                 }
             }
             for (; c < columns; c++)

@@ -3,7 +3,7 @@ namespace Tcm.Kernels.Resampling;
 /// <summary>How an image is resized.</summary>
 public enum ResizeMode
 {
-    /// <summary>source = floor(i * in / out), as torch.nn.functional.interpolate(mode="nearest")</summary>
+    /// <summary>source = floor(i * (in / out)) in single precision, as torch.nn.functional.interpolate(mode="nearest")</summary>
     Nearest,
     /// <summary>source = max(0, (i + 0.5) * in / out - 0.5), neighbours clamped: bilinear, align_corners=False</summary>
     Bilinear,

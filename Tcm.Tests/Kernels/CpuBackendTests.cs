@@ -1,0 +1,102 @@
+using Tcm.Kernels;
+using Tcm.Kernels.Cpu;
+using Tcm.Tests.Kernels.Cases;
+
+namespace Tcm.Tests.Kernels;
+
+/// <summary>What the CPU backend promises beyond right values: the same bits always, no garbage, no growing memory.</summary>
+public sealed class CpuBackendTests
+{
+    public static TheoryData<SimdLevel, string> LevelsAndFamilies()
+    {
+        var data = new TheoryData<SimdLevel, string>();
+        foreach (var level in new[] { SimdLevel.Portable, SimdLevel.Avx2, SimdLevel.Avx512 }.Where(Simd.IsSupported))
+        {
+            foreach (string family in KernelCases.Families.Keys)
+            {
+                data.Add(level, family);
+            }
+        }
+        return data;
+    }
+
+    public static TheoryData<string> Families => [.. KernelCases.Families.Keys];
+
+    [Theory]
+    [MemberData(nameof(LevelsAndFamilies))]
+    public void Results_do_not_depend_on_threads(SimdLevel level, string family)
+    {
+        using var one = new CpuBackend(1, level);
+        using var two = new CpuBackend(2, level);
+        using var three = new CpuBackend(3, level);
+        var expected = KernelCases.Families[family].Select(c => Bits(c, one)).ToArray();
+        foreach (var (kernelCase, bits) in KernelCases.Families[family].Zip(expected))
+        {
+            Assert.True(bits.AsSpan().SequenceEqual(Bits(kernelCase, two)), $"{kernelCase.Name} with 2 threads");
+            Assert.True(bits.AsSpan().SequenceEqual(Bits(kernelCase, three)), $"{kernelCase.Name} with 3 threads");
+        }
+        // Callers that overlap: some get the team, the others work alone.
+        Parallel.For(0, 8, new ParallelOptions { MaxDegreeOfParallelism = 8 }, caller =>
+        {
+            for (int i = caller; i < expected.Length; i += 2)
+            {
+                var kernelCase = KernelCases.Families[family][i];
+                Assert.True(expected[i].AsSpan().SequenceEqual(Bits(kernelCase, three)), $"{kernelCase.Name} by 8 callers");
+            }
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void Operations_allocate_nothing_when_warm(string family)
+    {
+        using var backend = new CpuBackend(2);
+        foreach (var kernelCase in KernelCases.Families[family])
+        {
+            using var loaded = new LoadedCase(kernelCase, backend);
+            loaded.Run();
+            long systemAllocations = backend.Memory.SystemAllocations;
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            loaded.Run();
+            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.True(allocated == 0, $"{kernelCase.Name} allocated {allocated} bytes");
+            Assert.Equal(systemAllocations, backend.Memory.SystemAllocations);
+        }
+    }
+
+    [Fact]
+    public void Memory_is_reused_and_trimmed()
+    {
+        using var backend = new CpuBackend(1);
+        long[] lengths = [1, 17, 1000, 20_000, 20_500, 1_000_000];
+        for (int pass = 0; pass < 3; pass++)
+        {
+            var storages = lengths.Select(backend.Allocate).ToList();
+            Assert.Equal(lengths.Length, backend.Memory.SystemAllocations);
+            Assert.True(backend.Memory.InUse >= 4 * lengths.Sum());
+            storages.ForEach(s => s.Dispose());
+            storages.ForEach(s => s.Dispose());
+            Assert.Equal(0, backend.Memory.InUse);
+        }
+        backend.TrimMemory();
+        Assert.Equal(0, backend.Memory.Pooled);
+        using var again = backend.Allocate(1000);
+        Assert.Equal(1000, again.Length);
+        Assert.Equal(lengths.Length + 1, backend.Memory.SystemAllocations);
+    }
+
+    [Fact]
+    public void Opening_refuses_what_is_not_there()
+    {
+        Assert.Throws<DeviceException>(() => new CpuBackend(-1));
+        Assert.SkipWhen(Simd.Best == SimdLevel.Avx512, "this processor has every level");
+        Assert.Contains(Simd.Best.ToString(), Assert.Throws<DeviceException>(() => new CpuBackend(1, SimdLevel.Avx512)).Message);
+    }
+
+    private static int[] Bits(KernelCase kernelCase, Backend backend)
+    {
+        using var loaded = new LoadedCase(kernelCase, backend);
+        loaded.Run();
+        return Array.ConvertAll(loaded.Output(), BitConverter.SingleToInt32Bits);
+    }
+}
