@@ -153,17 +153,7 @@ internal static class AttentionKernels
             if (firstRow + r < rows && left > 0)
             {
                 int at = (firstToken + firstRow + r) * rowStride + column + 4 * d;
-                if (args.Vector != 0)
-                {
-                    value = source.Cast<Float4>()[at / 4];
-                }
-                else
-                {
-                    value.X = source[at];
-                    value.Y = left > 1 ? source[at + 1] : 0;
-                    value.Z = left > 2 ? source[at + 2] : 0;
-                    value.W = left > 3 ? source[at + 3] : 0;
-                }
+                value = TileRow.Load(source, at, left, args.Vector);
             }
             shared[r * (TWidth.Size / 4 + 1) + d] = value;
         }
@@ -208,26 +198,7 @@ internal static class AttentionKernels
         if (query < args.Queries && d < args.HeadDim)
         {
             int at = (batch * args.Queries + query) * args.Heads * args.HeadDim + column + d;
-            if (args.Vector != 0)
-            {
-                args.Y.Cast<Float4>()[at / 4] = value;
-            }
-            else
-            {
-                args.Y[at] = value.X;
-                if (d + 1 < args.HeadDim)
-                {
-                    args.Y[at + 1] = value.Y;
-                }
-                if (d + 2 < args.HeadDim)
-                {
-                    args.Y[at + 2] = value.Z;
-                }
-                if (d + 3 < args.HeadDim)
-                {
-                    args.Y[at + 3] = value.W;
-                }
-            }
+            TileRow.Store(args.Y, at, args.HeadDim - d, args.Vector, value);
         }
     }
 

@@ -231,51 +231,15 @@ internal struct ConvStore : IGemmStore
             int k = batch % Groups * M + m;
             int at = image * YImageStride + k * N + n;
             int residual = (image * Groups * M + k) * N + n;
+            var r = default(Float4);
+            if (HasResidual != 0)
+            {
+                r = TileRow.Load(Residual, residual, N - n, Vector);
+            }
             float bias = Bias[k];
-            v.X += bias;
-            v.Y += bias;
-            v.Z += bias;
-            v.W += bias;
-            if (Vector != 0)
-            {
-                if (HasResidual != 0)
-                {
-                    var r = Residual.Cast<Float4>()[residual / 4];
-                    v.X += r.X;
-                    v.Y += r.Y;
-                    v.Z += r.Z;
-                    v.W += r.W;
-                }
-                Y.Cast<Float4>()[at / 4] = new Float4(TActivation.Apply(v.X), TActivation.Apply(v.Y), TActivation.Apply(v.Z),
-                    TActivation.Apply(v.W));
-            }
-            else
-            {
-                One<TActivation>(at, residual, v.X);
-                if (n + 1 < N)
-                {
-                    One<TActivation>(at + 1, residual + 1, v.Y);
-                }
-                if (n + 2 < N)
-                {
-                    One<TActivation>(at + 2, residual + 2, v.Z);
-                }
-                if (n + 3 < N)
-                {
-                    One<TActivation>(at + 3, residual + 3, v.W);
-                }
-            }
+            TileRow.Store(Y, at, N - n, Vector, new Float4(TActivation.Apply(v.X + bias + r.X),
+                TActivation.Apply(v.Y + bias + r.Y), TActivation.Apply(v.Z + bias + r.Z), TActivation.Apply(v.W + bias + r.W)));
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void One<TActivation>(int at, int residual, float v) where TActivation : struct, IGpuActivation
-    {
-        if (HasResidual != 0)
-        {
-            v += Residual[residual];
-        }
-        Y[at] = TActivation.Apply(v);
     }
 }
 

@@ -82,9 +82,26 @@ internal static class GpuDevices
             : Context.Create(b => b.OpenCL(_ => true).Optimize(OptimizationLevel.O1).EnableAlgorithms());
     }
 
-    private static List<Device> Find(Context context, string kind) => kind == "cuda"
-        ? [.. context.GetCudaDevices()]
-        : [.. context.GetCLDevices().AsEnumerable().Where(d => d.Capabilities.GenericAddressSpace)];
+    private static List<Device> Find(Context context, string kind)
+    {
+        var devices = new List<Device>();
+        if (kind == "cuda")
+        {
+            foreach (var device in context.GetCudaDevices())
+            {
+                devices.Add(device);
+            }
+            return devices;
+        }
+        foreach (var device in context.GetCLDevices())
+        {
+            if (device.Capabilities.GenericAddressSpace)
+            {
+                devices.Add(device);
+            }
+        }
+        return devices;
+    }
 
     // What ILGPU and the loader throw when a driver is absent, too old, or has no device.
     private static bool IsAbsence(Exception e) => e is AcceleratorException or DllNotFoundException

@@ -20,11 +20,15 @@ internal abstract class GpuKernel(MethodInfo method, int groupSize, int minGroup
 
     /// <summary>The method and the short names of its generic arguments.</summary>
     public string Name { get; } = method.DeclaringType!.Name + "." + method.Name + (method.IsGenericMethod
-        ? "<" + string.Join(",", method.GetGenericArguments().Select(t => t.Name)) + ">" : "");
+        ? "<" + string.Join(",", method.GetGenericArguments().Select(ShortName)) + ">" : "");
 
     public KernelSpecialization Specialization => new(GroupSize, MinGroups);
 
     public override string ToString() => Name;
+
+    private static string ShortName(Type type) => type.IsGenericType
+        ? type.Name.Split('`')[0] + "<" + string.Join(",", type.GetGenericArguments().Select(ShortName)) + ">"
+        : type.Name;
 }
 
 /// <summary>A kernel whose arguments are a <typeparamref name="TArgs"/>.</summary>

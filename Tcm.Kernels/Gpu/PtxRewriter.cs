@@ -77,7 +77,7 @@ internal static partial class PtxRewriter
     [GeneratedRegex(@"\.local \.align \d+ \.b8 (__local_depot\d+)\[(\d+)\];")]
     private static partial Regex LocalDepot();
 
-    // L_12, _param_12, Name_12: the numbers come from a counter of the context. %r12 and [12] are not touched.
-    [GeneratedRegex(@"(?<![%\w])(\$?[A-Za-z_]\w*?_)\d+\b")]
+    // Labels L_12 and parameters _args_12: the numbers come from a counter of the context. sm_90 and %r12 are not touched.
+    [GeneratedRegex(@"(?<![%\w.])(L_|_\w*?_)\d+\b")]
     private static partial Regex NumberedName();
 }

@@ -109,18 +109,7 @@ internal struct RowsOperand : IGemmOperand
         var value = default(Float4);
         if (k < K && cursor.Left > 0)
         {
-            int at = cursor.Offset + k * RowLength;
-            if (Vector != 0)
-            {
-                value = Values.Cast<Float4>()[at / 4];
-            }
-            else
-            {
-                value.X = Values[at];
-                value.Y = cursor.Left > 1 ? Values[at + 1] : 0;
-                value.Z = cursor.Left > 2 ? Values[at + 2] : 0;
-                value.W = cursor.Left > 3 ? Values[at + 3] : 0;
-            }
+            value = TileRow.Load(Values, cursor.Offset + k * RowLength, cursor.Left, Vector);
         }
         return value;
     }
@@ -155,18 +144,7 @@ internal struct ColumnsOperand : IGemmOperand
         var value = default(Float4);
         if (left > 0 && cursor.Left > 0)
         {
-            int at = cursor.Offset + k0;
-            if (Vector != 0)
-            {
-                value = Values.Cast<Float4>()[at / 4];
-            }
-            else
-            {
-                value.X = Values[at];
-                value.Y = left > 1 ? Values[at + 1] : 0;
-                value.Z = left > 2 ? Values[at + 2] : 0;
-                value.W = left > 3 ? Values[at + 3] : 0;
-            }
+            value = TileRow.Load(Values, cursor.Offset + k0, left, Vector);
         }
         return value;
     }

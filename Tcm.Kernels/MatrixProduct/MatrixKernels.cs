@@ -115,40 +115,14 @@ internal struct LinearStore : IGemmStore
         if (m < M && n < N)
         {
             int at = m * N + n;
-            if (Vector != 0)
-            {
-                v = Add(v, Bias.Cast<Float4>()[n / 4]);
-                if (HasResidual != 0)
-                {
-                    v = Add(v, Residual.Cast<Float4>()[at / 4]);
-                }
-                Y.Cast<Float4>()[at / 4] = new Float4(TActivation.Apply(v.X), TActivation.Apply(v.Y), TActivation.Apply(v.Z),
-                    TActivation.Apply(v.W));
-            }
-            else
-            {
-                One<TActivation>(at, n, v.X);
-                One<TActivation>(at + 1, n + 1, v.Y);
-                One<TActivation>(at + 2, n + 2, v.Z);
-                One<TActivation>(at + 3, n + 3, v.W);
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Float4 Add(Float4 a, Float4 b) => new(a.X + b.X, a.Y + b.Y, a.Z + b.Z, a.W + b.W);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void One<TActivation>(int at, int n, float v) where TActivation : struct, IGpuActivation
-    {
-        if (n < N)
-        {
-            v += Bias[n];
+            var r = default(Float4);
             if (HasResidual != 0)
             {
-                v += Residual[at];
+                r = TileRow.Load(Residual, at, N - n, Vector);
             }
-            Y[at] = TActivation.Apply(v);
+            var b = TileRow.Load(Bias, n, N - n, Vector);
+            TileRow.Store(Y, at, N - n, Vector, new Float4(TActivation.Apply(v.X + b.X + r.X),
+                TActivation.Apply(v.Y + b.Y + r.Y), TActivation.Apply(v.Z + b.Z + r.Z), TActivation.Apply(v.W + b.W + r.W)));
         }
     }
 }
@@ -177,27 +151,8 @@ internal struct ProductStore : IGemmStore
     {
         if (m < M && n < N)
         {
-            int at = batch * BatchLength + m * N + n;
-            if (Vector != 0)
-            {
-                C.Cast<Float4>()[at / 4] = new Float4(Alpha * v.X, Alpha * v.Y, Alpha * v.Z, Alpha * v.W);
-            }
-            else
-            {
-                C[at] = Alpha * v.X;
-                if (n + 1 < N)
-                {
-                    C[at + 1] = Alpha * v.Y;
-                }
-                if (n + 2 < N)
-                {
-                    C[at + 2] = Alpha * v.Z;
-                }
-                if (n + 3 < N)
-                {
-                    C[at + 3] = Alpha * v.W;
-                }
-            }
+            TileRow.Store(C, batch * BatchLength + m * N + n, N - n, Vector,
+                new Float4(Alpha * v.X, Alpha * v.Y, Alpha * v.Z, Alpha * v.W));
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using ILGPU;
 
 namespace Tcm.Kernels.MatrixProduct;
 
@@ -38,4 +39,53 @@ internal struct Tile4x4
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float4 Fma(float a, Float4 b, Float4 c) =>
         new(a * b.X + c.X, a * b.Y + c.Y, a * b.Z + c.Z, a * b.W + c.W);
+}
+
+/// <summary>Four neighbours in memory, of which the last ones may lie outside.</summary>
+internal static class TileRow
+{
+    /// <summary>Loads up to <paramref name="left"/> (at least 1) floats; at once where <paramref name="vector"/> is not 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Float4 Load(ArrayView<float> source, int at, int left, int vector)
+    {
+        var value = default(Float4);
+        if (vector != 0)
+        {
+            value = source.Cast<Float4>()[at / 4];
+        }
+        else
+        {
+            value.X = source[at];
+            value.Y = left > 1 ? source[at + 1] : 0;
+            value.Z = left > 2 ? source[at + 2] : 0;
+            value.W = left > 3 ? source[at + 3] : 0;
+        }
+        return value;
+    }
+
+    /// <summary>Stores up to <paramref name="left"/> (at least 1) floats; at once where <paramref name="vector"/> is not 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(ArrayView<float> target, int at, int left, int vector, Float4 value)
+    {
+        if (vector != 0)
+        {
+            target.Cast<Float4>()[at / 4] = value;
+        }
+        else
+        {
+            target[at] = value.X;
+            if (left > 1)
+            {
+                target[at + 1] = value.Y;
+            }
+            if (left > 2)
+            {
+                target[at + 2] = value.Z;
+            }
+            if (left > 3)
+            {
+                target[at + 3] = value.W;
+            }
+        }
+    }
 }
