@@ -106,7 +106,7 @@ public sealed class GpuBackend : Backend
     }
 
     /// <summary>Kernels compiled so far.</summary>
-    internal int LoadedKernels => _kernels.Count;
+    internal IReadOnlyCollection<GpuKernel> LoadedKernels => _kernels.Loaded;
 
     internal int Multiprocessors => _accelerator.NumMultiprocessors;
 

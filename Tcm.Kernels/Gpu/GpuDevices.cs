@@ -14,27 +14,12 @@ internal static class GpuDevices
 {
     /// <summary>All CUDA, then all OpenCL devices; empty without drivers, never an exception.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static IReadOnlyList<DeviceInfo> List()
-    {
-        var devices = new List<DeviceInfo>();
-        foreach (string kind in (string[])["cuda", "opencl"])
-        {
-            try
-            {
-                using var context = CreateContext(kind);
-                devices.AddRange(Find(context, kind).Select((d, i) => new DeviceInfo($"{kind}:{i}", d.Name, d.MemorySize)));
-            }
-            catch (Exception e) when (IsAbsence(e))
-            {
-                // A driver that is missing or broken has no devices.
-            }
-        }
-        return devices;
-    }
+    public static IReadOnlyList<DeviceInfo> List() =>
+        [.. GpuLibraries.HasCuda ? Probe("cuda") : [], .. GpuLibraries.HasOpenCl ? Probe("opencl") : []];
 
     /// <summary>Whether there is a CUDA device.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static bool HasCuda() => GpuLibraries.HasCuda && List().Any(d => d.Name.StartsWith("cuda", StringComparison.Ordinal));
+    public static bool HasCuda() => GpuLibraries.HasCuda && Probe("cuda").Count > 0;
 
     /// <summary>Opens <c>cuda:index</c> or <c>opencl:index</c>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -70,6 +55,20 @@ internal static class GpuDevices
         finally
         {
             context?.Dispose();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static List<DeviceInfo> Probe(string kind)
+    {
+        try
+        {
+            using var context = CreateContext(kind);
+            return [.. Find(context, kind).Select((d, i) => new DeviceInfo($"{kind}:{i}", d.Name, d.MemorySize))];
+        }
+        catch (Exception e) when (IsAbsence(e))
+        {
+            return []; // a driver that is broken or too old has no devices
         }
     }
 

@@ -19,9 +19,11 @@ internal static class GpuLibraries
         : OperatingSystem.IsMacOS() ? "/System/Library/Frameworks/OpenCL.framework/OpenCL"
         : "libOpenCL.so.1";
 
-    public static bool HasCuda => Registration.Value && CanLoad(CudaFile);
+    /// <summary>Whether the CUDA driver is installed. Does not load ILGPU.</summary>
+    public static bool HasCuda => CanLoad(CudaFile);
 
-    public static bool HasOpenCl => Registration.Value && CanLoad(OpenClFile);
+    /// <summary>Whether an OpenCL loader is installed. Does not load ILGPU.</summary>
+    public static bool HasOpenCl => CanLoad(OpenClFile);
 
     /// <summary>Makes ILGPU find the drivers; harmless when repeated.</summary>
     public static void EnsureRegistered() => _ = Registration.Value;

@@ -75,13 +75,13 @@ internal sealed class GpuMemory(GpuBackend backend, Accelerator accelerator) : I
         {
             return accelerator.Allocate1D<float>(capacity / sizeof(float));
         }
-        catch (AcceleratorException) when (_pooled > 0)
+        catch (Exception e) when (IsFailure(e) && _pooled > 0)
         {
             // Blocks of other sizes may be what is in the way.
             accelerator.Synchronize();
             Trim();
         }
-        catch (AcceleratorException e)
+        catch (Exception e) when (IsFailure(e))
         {
             throw OutOfMemory(capacity, e);
         }
@@ -89,11 +89,14 @@ internal sealed class GpuMemory(GpuBackend backend, Accelerator accelerator) : I
         {
             return accelerator.Allocate1D<float>(capacity / sizeof(float));
         }
-        catch (AcceleratorException e)
+        catch (Exception e) when (IsFailure(e))
         {
             throw OutOfMemory(capacity, e);
         }
     }
+
+    // The simulator allocates host memory.
+    private static bool IsFailure(Exception e) => e is AcceleratorException or OutOfMemoryException;
 
     private DeviceException OutOfMemory(long bytes, Exception cause) => new(
         $"{backend.Name}: out of memory while allocating {bytes >> 20} MiB ({_inUse >> 20} MiB in use of " +

@@ -20,7 +20,8 @@ internal sealed class KernelCache(Accelerator accelerator)
 
     private readonly Dictionary<GpuKernel, Delegate> _launchers = [];
 
-    public int Count => _launchers.Count;
+    /// <summary>Kernels compiled so far.</summary>
+    public IReadOnlyCollection<GpuKernel> Loaded => _launchers.Keys;
 
     public Action<AcceleratorStream, KernelConfig, TArgs> Get<TArgs>(GpuKernel<TArgs> kernel) where TArgs : struct
     {
