@@ -65,7 +65,7 @@ internal interface IGpuUnary
 /// <summary>An activation as a unary map.</summary>
 internal struct GpuActivate<T> : IGpuUnary where T : struct, IGpuActivation
 {
-    /// <summary>Keeps the struct, a part of the kernel's arguments, from being empty: C# and PTX count that differently.</summary>
+    /// <summary>Keeps the struct, a part of the kernel's arguments, from being empty: there C# has one byte, PTX none.</summary>
     public int Unused;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
