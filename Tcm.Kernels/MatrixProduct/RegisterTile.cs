@@ -63,7 +63,7 @@ internal static class TileRow
         return value;
     }
 
-    /// <summary>Stores <paramref name="left"/> (1 or more) floats; 128 bits if <paramref name="vector"/> is not 0.</summary>
+    /// <summary>Stores min(4, <paramref name="left"/>) floats; 128 bits if <paramref name="vector"/> is not 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(ArrayView<float> target, int at, int left, int vector, Float4 value)
     {
