@@ -122,7 +122,10 @@ internal static class Conv2dKernels
         [new(Naive<GpuIdentity>), new(Naive<GpuRelu>), new(Naive<GpuQuickGelu>), new(Naive<GpuGelu>), new(Naive<GpuSigmoid>)];
 
     public static GpuKernel<DirectConvArgs>[] DepthwiseKernels { get; } =
-        [new(Depthwise<GpuIdentity>), new(Depthwise<GpuRelu>), new(Depthwise<GpuQuickGelu>), new(Depthwise<GpuGelu>), new(Depthwise<GpuSigmoid>)];
+    [
+        new(Depthwise<GpuIdentity>), new(Depthwise<GpuRelu>), new(Depthwise<GpuQuickGelu>), new(Depthwise<GpuGelu>),
+        new(Depthwise<GpuSigmoid>),
+    ];
 
     public static GpuKernel<DirectConvArgs>[] NaiveTransposedKernels { get; } =
     [

@@ -63,10 +63,13 @@ internal interface IGpuUnary
 }
 
 /// <summary>An activation as a unary map.</summary>
-internal readonly struct GpuActivate<T> : IGpuUnary where T : struct, IGpuActivation
+internal struct GpuActivate<T> : IGpuUnary where T : struct, IGpuActivation
 {
+    /// <summary>Keeps the struct, a part of the kernel's arguments, from being empty: there C# has one byte, PTX none.</summary>
+    public int Unused;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public float Apply(float x) => T.Apply(x);
+    public readonly float Apply(float x) => T.Apply(x);
 }
 
 /// <summary>scale * x + offset</summary>
@@ -94,8 +97,11 @@ internal readonly struct GpuAddScaled(float scale) : IGpuBinary
 }
 
 /// <summary>a * b</summary>
-internal readonly struct GpuProduct : IGpuBinary
+internal struct GpuProduct : IGpuBinary
 {
+    /// <summary>As in <see cref="GpuActivate{T}"/>.</summary>
+    public int Unused;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public float Apply(float a, float b) => a * b;
+    public readonly float Apply(float a, float b) => a * b;
 }

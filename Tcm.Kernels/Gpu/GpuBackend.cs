@@ -121,8 +121,12 @@ public sealed class GpuBackend : Backend
     }
 
     /// <summary>The device memory of a slice of any size, for kernels that index with 64 bits.</summary>
-    internal static ArrayView<float> LongView(Slice slice) =>
-        ((GpuStorage)slice.Storage).Buffer.View.BaseView.SubView(slice.Offset, slice.Length);
+    internal static ArrayView<float> LongView(Slice slice)
+    {
+        var storage = (GpuStorage)slice.Storage;
+        ObjectDisposedException.ThrowIf(((GpuBackend)storage.Backend)._disposed, storage.Backend);
+        return storage.Buffer.View.BaseView.SubView(slice.Offset, slice.Length);
+    }
 
     /// <summary>1 when 16-byte accesses at multiples of 4 floats are aligned, else 0. Blocks start on 256 bytes.</summary>
     internal static int Aligned4(Slice slice) => slice.Offset % 4 == 0 ? 1 : 0;

@@ -72,7 +72,7 @@ internal static class GpuDevices
         }
     }
 
-    /// <summary>CUDA compiles at O2, whose flaws <see cref="PtxRewriter"/> mends; OpenCL at O1, as its text is not mended.</summary>
+    /// <summary>CUDA compiles at O2, whose flaws <see cref="PtxRewriter"/> mends; OpenCL at O1, its text is not mended.</summary>
     private static Context CreateContext(string kind)
     {
         GpuLibraries.EnsureRegistered();

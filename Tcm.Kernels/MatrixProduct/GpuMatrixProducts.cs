@@ -78,7 +78,8 @@ internal sealed class GpuMatrixProducts(GpuBackend backend) : MatrixProducts
     {
         var (m, n, k) = (shape.M, shape.N, shape.K);
         // The strides of a single matrix are never used, but they must fit 32 bits.
-        int strideA = Stride(shape, shape.StrideA), strideB = Stride(shape, shape.StrideB), strideC = Stride(shape, shape.StrideC);
+        int strideA = Stride(shape, shape.StrideA), strideB = Stride(shape, shape.StrideB);
+        int strideC = Stride(shape, shape.StrideC);
         ArrayView<float> aView = GpuBackend.View(a), bView = GpuBackend.View(b), cView = GpuBackend.View(c);
         if (Version == GpuMatrixVersion.Naive)
         {

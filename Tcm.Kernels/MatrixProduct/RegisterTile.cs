@@ -44,7 +44,7 @@ internal struct Tile4x4
 /// <summary>Four neighbours in memory, of which the last ones may lie outside.</summary>
 internal static class TileRow
 {
-    /// <summary>Loads up to <paramref name="left"/> (at least 1) floats; at once where <paramref name="vector"/> is not 0.</summary>
+    /// <summary>Loads up to <paramref name="left"/> (1 or more) floats; 128 bits if <paramref name="vector"/> is not 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float4 Load(ArrayView<float> source, int at, int left, int vector)
     {
@@ -63,7 +63,7 @@ internal static class TileRow
         return value;
     }
 
-    /// <summary>Stores up to <paramref name="left"/> (at least 1) floats; at once where <paramref name="vector"/> is not 0.</summary>
+    /// <summary>Stores min(4, <paramref name="left"/>) floats; 128 bits if <paramref name="vector"/> is not 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(ArrayView<float> target, int at, int left, int vector, Float4 value)
     {

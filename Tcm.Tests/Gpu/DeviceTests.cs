@@ -33,7 +33,8 @@ public sealed class DeviceTests
     public void A_malformed_name_lists_the_valid_forms(string name)
     {
         string message = Assert.Throws<DeviceException>(() => Devices.Open(name)).Message;
-        Assert.Equal($"'{name}' is not a device; expected auto, cpu, cuda, cuda:i, opencl or opencl:i with i = 0, 1, ...", message);
+        Assert.Equal($"'{name}' is not a device; expected auto, cpu, cuda, cuda:i, opencl or opencl:i with i = 0, 1, ...",
+            message);
     }
 
     [Theory]

@@ -12,11 +12,14 @@ internal static class GpuCases
 {
     private const int MaxOutput = 6000, MaxInput = 20_000;
 
+    /// <summary>The small cases of the shared table.</summary>
     public static IEnumerable<KernelCase> Small(string family) => KernelCases.Families[family]
-        .Where(c => c.Output <= MaxOutput && c.Inputs.Sum() <= MaxInput)
-        .Concat(Tiles.GetValueOrDefault(family, []));
+        .Where(c => c.Output <= MaxOutput && c.Inputs.Sum() <= MaxInput);
 
-    private static readonly Dictionary<string, KernelCase[]> Tiles = new()
+    /// <summary>Shapes around the tiles of the GPU kernels.</summary>
+    public static IEnumerable<KernelCase> Tiles(string family) => tiles.GetValueOrDefault(family, []);
+
+    private static readonly Dictionary<string, KernelCase[]> tiles = new()
     {
         ["Convolution"] =
         [
