@@ -4,5 +4,6 @@ using Tcm.Bench;
 var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured in the same run.")
 {
     NetworkBenchmark.Create(),
+    ConvolutionBenchmark.Create(),
 };
 return root.Parse(args).Invoke();
