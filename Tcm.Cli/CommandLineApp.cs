@@ -16,6 +16,11 @@ internal static class CommandLineApp
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static int Run(IReadOnlyList<string> arguments, CliHost host, CancellationToken cancellation = default)
     {
+        var verbose = new Option<bool>("--verbose")
+        {
+            Description = "Show the stack of failures; TCM_VERBOSE=1 does the same.",
+            Recursive = true,
+        };
         var root = new RootCommand("Finds text in photographs with TCM (CLIP and a DB head).")
         {
             DetectCommand.Create(host),
@@ -23,7 +28,9 @@ internal static class CommandLineApp
             InfoCommand.Create(host),
             TraceCommand.Create(host),
             DevicesCommand.Create(host),
+            verbose,
         };
+        bool showStack = host.Verbose;
         try
         {
             var parsed = root.Parse(arguments);
@@ -36,6 +43,7 @@ internal static class CommandLineApp
                 host.Error.WriteLine("tcm: see 'tcm --help' and 'tcm COMMAND --help'");
                 return ExitCode.Usage;
             }
+            showStack |= parsed.GetValue(verbose);
             return parsed.InvokeAsync(new InvocationConfiguration
             {
                 Output = host.Output,
@@ -47,27 +55,28 @@ internal static class CommandLineApp
         }
         catch (Exception e)
         {
-            return Report(e, host);
+            return Report(e, host, showStack);
         }
     }
 
-    private static int Report(Exception e, CliHost host)
+    private static int Report(Exception e, CliHost host, bool showStack)
     {
         int code = e switch
         {
             OperationCanceledException => ExitCode.Interrupted,
-            UsageException or OutputException => ExitCode.Usage,
+            // Files report as TcmException; what arrives bare is standard output on a full disk.
+            UsageException or OutputException or IOException => ExitCode.Usage,
             WeightFormatException or DeviceException or MissingWeightsException => ExitCode.WeightsOrDevice,
-            TcmException or IOException => ExitCode.InputsFailed,
+            TcmException => ExitCode.InputsFailed,
             _ => ExitCode.Internal,
         };
         host.Error.WriteLine(code switch
         {
             ExitCode.Interrupted => "tcm: interrupted",
-            ExitCode.Internal => $"tcm: unexpected {e.GetType().Name}: {OneLine(e.Message)} (TCM_VERBOSE=1 shows where)",
+            ExitCode.Internal => $"tcm: unexpected {e.GetType().Name}: {OneLine(e.Message)} (--verbose shows where)",
             _ => $"tcm: {OneLine(e.Message)}",
         });
-        if (host.Verbose)
+        if (showStack)
         {
             host.Error.WriteLine(e.ToString());
         }

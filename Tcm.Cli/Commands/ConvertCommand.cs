@@ -19,7 +19,12 @@ internal static class ConvertCommand
         var full = new Option<bool>("--full-vocabulary") { Description = "Keep all rows of the token table." };
         var textHeads = ModelOptions.Heads("--text-heads", "Heads of the text encoder, where not official.");
         var decoderHeads = ModelOptions.Heads("--decoder-heads", "Heads of the decoders, where not official.");
-        var command = new Command("convert", "Convert a checkpoint.") { input, output, half, full, textHeads, decoderHeads };
+        var command = new Command("convert", """
+            Convert a checkpoint to one self-describing file.
+
+            Example:
+              tcm convert epoch_1200.pth tcm-db.safetensors --half
+            """) { input, output, half, full, textHeads, decoderHeads };
         command.SetAction(parsed =>
         {
             string to = parsed.GetValue(output)!;

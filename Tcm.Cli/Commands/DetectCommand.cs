@@ -8,6 +8,15 @@ namespace Tcm.Cli.Commands;
 /// <summary><c>tcm detect</c>: options here, the work in <see cref="DetectRun"/>.</summary>
 internal static class DetectCommand
 {
+    private const string Help = """
+        Find text in pictures.
+
+        Examples:
+          tcm detect photo.jpg --weights tcm-db.safetensors
+          tcm detect photos/ 'more/**/*.png' --json regions.json --draw drawn
+          tcm detect photo.jpg --device cuda:0 --polygons --json -
+        """;
+
     /// <summary>Builds the command.</summary>
     public static Command Create(CliHost host)
     {
@@ -47,6 +56,7 @@ internal static class DetectCommand
         {
             Description = "With --polygons: --min-side applies to them too.",
         };
+        var recursive = new Option<bool>("--recursive", "-r") { Description = "Folders: also the pictures in folders below." };
         var orientation = new Option<bool>("--apply-orientation")
         {
             Description = "Turn pictures upright by their EXIF data; coordinates then refer to the turned picture.",
@@ -61,10 +71,10 @@ internal static class DetectCommand
             Description = "Draw the regions over the pictures and save them here.",
             HelpName = "FOLDER",
         };
-        var command = new Command("detect", "Find text in pictures.") { inputs };
+        var command = new Command("detect", Help) { inputs };
         model.AddTo(command);
         foreach (var option in new Option[] { shortSide, maxSide, threshold, boxThreshold, minSide, unclip, candidates, simplify,
-            polygons, filterSmall, orientation, json, draw })
+            polygons, filterSmall, recursive, orientation, json, draw })
         {
             command.Add(option);
         }
@@ -91,7 +101,7 @@ internal static class DetectCommand
             {
                 throw new UsageException($"--max-side {options.MaxSide} is less than --short-side {options.ShortSide}");
             }
-            var run = new DetectRun(host, InputExpander.Expand(parsed.GetValue(inputs)!))
+            var run = new DetectRun(host, InputExpander.Expand(parsed.GetValue(inputs)!, parsed.GetValue(recursive)))
             {
                 Json = parsed.GetValue(json),
                 DrawFolder = parsed.GetValue(draw),

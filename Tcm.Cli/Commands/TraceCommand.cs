@@ -28,7 +28,12 @@ internal static class TraceCommand
         };
         var raw = new Option<bool>("--raw") { Description = "Do not resize; only pad to multiples of 32." };
         var orientation = new Option<bool>("--apply-orientation") { Description = "Turn the picture upright by its EXIF data." };
-        var command = new Command("trace", "Write the intermediate tensors of one picture.")
+        var command = new Command("trace", """
+            Write the intermediate tensors of one picture.
+
+            Example:
+              tcm trace photo.jpg --weights tcm-db.safetensors --out stages.safetensors --png maps
+            """)
         {
             image, output, png, raw, orientation,
         };

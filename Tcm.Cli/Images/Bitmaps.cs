@@ -31,14 +31,7 @@ internal static class Bitmaps
         using var data = bitmap.Encode(format, JpegQuality)
             ?? throw new OutputException($"{path}: a picture of {bitmap.Width}x{bitmap.Height} cannot be encoded as {format}");
         using var file = new AtomicFile(path);
-        try
-        {
-            data.SaveTo(file.Stream);
-        }
-        catch (IOException e)
-        {
-            throw new OutputException($"{path}: {e.Message}", e);
-        }
+        file.Write(data.AsSpan());
         file.Commit();
     }
 }

@@ -48,6 +48,12 @@ internal static class ImageFile
             throw new ImageFileException(path,
                 $"{width}x{height} pixels are more than the limit of {MaxPixels / 1_000_000} megapixels");
         }
+        // Deflate packs at most 1032 to 1 and a pixel has at least one bit: less data than that is refused before it costs
+        // memory. The other formats have no such floor, or the codec checks it itself.
+        if (codec.EncodedFormat == SKEncodedImageFormat.Png && (long)width * height / 8 / 1032 > bytes.Length)
+        {
+            throw new ImageFileException(path, "the PNG data is truncated");
+        }
         return Decode(path, name, codec, applyOrientation ? codec.EncodedOrigin : SKEncodedOrigin.TopLeft);
     }
 

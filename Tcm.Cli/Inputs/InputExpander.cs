@@ -7,9 +7,9 @@ namespace Tcm.Cli.Inputs;
 internal readonly record struct Input(string Path, string? Error = null);
 
 /// <summary>
-/// Turns arguments into files. A file stands for itself, a folder for the pictures in it (not below it), a pattern for the
-/// files that match: <c>*</c> and <c>?</c> within a name, <c>**</c> for any number of folders. Folders and patterns come out
-/// sorted by name; the order of the arguments is kept.
+/// Turns arguments into files. A file stands for itself, a folder for the pictures in it (those below it only if asked for),
+/// a pattern for the files that match: <c>*</c> and <c>?</c> within a name, <c>**</c> for any number of folders. Folders and
+/// patterns come out sorted by name; the order of the arguments is kept.
 /// </summary>
 internal static class InputExpander
 {
@@ -21,7 +21,9 @@ internal static class InputExpander
     };
 
     /// <summary>Expands all arguments; one that matches nothing gives an input with an error.</summary>
-    public static List<Input> Expand(IEnumerable<string> arguments)
+    /// <param name="arguments">Files, folders, patterns.</param>
+    /// <param name="recursive">Whether a folder also stands for the folders below it.</param>
+    public static List<Input> Expand(IEnumerable<string> arguments, bool recursive = false)
     {
         var inputs = new List<Input>();
         foreach (string argument in arguments)
@@ -32,7 +34,8 @@ internal static class InputExpander
             }
             else if (Directory.Exists(argument))
             {
-                Add(inputs, argument, Files(argument).Where(ImageFile.HasPictureExtension), "no pictures in this folder");
+                var files = recursive ? Walk(argument, (string[])["**"]) : Files(argument);
+                Add(inputs, argument, files.Where(ImageFile.HasPictureExtension), "no pictures in this folder");
             }
             else if (argument.AsSpan().ContainsAny('*', '?'))
             {

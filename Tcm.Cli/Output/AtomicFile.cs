@@ -1,4 +1,5 @@
 using Tcm.Kernels;
+using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Cli.Output;
 
@@ -7,12 +8,13 @@ internal sealed class OutputException(string message, Exception? inner = null) :
 
 /// <summary>
 /// A file that is written under a temporary name beside its own and renamed when it is complete, so that nobody ever sees half
-/// of it and a failed run leaves what was there before.
+/// of it and a failed run leaves what was there before. A device or a pipe is written to directly: it must not be replaced.
 /// </summary>
 internal sealed class AtomicFile : IDisposable
 {
     private readonly string _path;
-    private readonly string _temporary;
+    private readonly string? _temporary;
+    private readonly string _target;
     private bool _committed;
 
     /// <summary>Creates the temporary file; fails at once if the place cannot be written to.</summary>
@@ -20,14 +22,17 @@ internal sealed class AtomicFile : IDisposable
     public AtomicFile(string path)
     {
         _path = path;
-        _temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         if (Directory.Exists(path))
         {
             throw new OutputException($"{path}: is a folder");
         }
         try
         {
-            Stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None);
+            var place = OutputPlace.Of(path);
+            _target = place.Target;
+            _temporary = place.InPlace ? null : place.TemporaryName();
+            Stream = _temporary is null ? place.Open()
+                : new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -38,6 +43,21 @@ internal sealed class AtomicFile : IDisposable
     /// <summary>Takes the contents.</summary>
     public Stream Stream { get; }
 
+    /// <summary>Adds bytes and hands them to the system.</summary>
+    /// <exception cref="OutputException">The disk is full.</exception>
+    public void Write(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            Stream.Write(bytes);
+            Stream.Flush();
+        }
+        catch (IOException e)
+        {
+            throw new OutputException($"{_path}: cannot be written: {Reason(e)}", e);
+        }
+    }
+
     /// <summary>Gives the file its name.</summary>
     /// <exception cref="OutputException">The disk is full, or the name cannot be taken.</exception>
     public void Commit()
@@ -45,7 +65,10 @@ internal sealed class AtomicFile : IDisposable
         try
         {
             Stream.Dispose();
-            File.Move(_temporary, _path, overwrite: true);
+            if (_temporary is not null)
+            {
+                File.Move(_temporary, _target, overwrite: true);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -63,8 +86,16 @@ internal sealed class AtomicFile : IDisposable
         }
         try
         {
+            if (_temporary is null && Stream.CanSeek)
+            {
+                // It was empty before; half a result must not stay in it. (A device refuses, and has kept nothing anyway.)
+                Stream.SetLength(0);
+            }
             Stream.Dispose();
-            File.Delete(_temporary);
+            if (_temporary is not null)
+            {
+                File.Delete(_temporary);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

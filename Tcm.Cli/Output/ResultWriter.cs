@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -15,7 +16,9 @@ internal sealed class ResultWriter : IDisposable
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly AtomicFile? _file;
-    private readonly Stream _stream;
+    private readonly Stream _standardOutput;
+    // One object at a time is complete here before it goes out, so that a full disk never fails inside the JSON writer.
+    private readonly ArrayBufferWriter<byte> _object = new();
     private readonly Utf8JsonWriter _json;
     private bool _first = true;
 
@@ -26,8 +29,8 @@ internal sealed class ResultWriter : IDisposable
     public ResultWriter(string target, Stream standardOutput)
     {
         _file = target == "-" ? null : new AtomicFile(target);
-        _stream = _file?.Stream ?? standardOutput;
-        _json = new Utf8JsonWriter(_stream, Options);
+        _standardOutput = standardOutput;
+        _json = new Utf8JsonWriter(_object, Options);
     }
 
     /// <summary>Writes an input that has its result.</summary>
@@ -67,9 +70,7 @@ internal sealed class ResultWriter : IDisposable
     /// <summary>Closes the array and gives a file its name.</summary>
     public void Complete()
     {
-        _json.Dispose();
-        _stream.Write(_first ? "[]\n"u8 : "]\n"u8);
-        _stream.Flush();
+        Send(_first ? "[]\n"u8 : "]\n"u8);
         _file?.Commit();
     }
 
@@ -87,7 +88,7 @@ internal sealed class ResultWriter : IDisposable
     private void Begin(string image)
     {
         // The bracket waits for the first result: a run that fails before it leaves standard output empty.
-        _stream.Write(_first ? "["u8 : ",\n "u8);
+        _object.Write(_first ? "["u8 : ",\n "u8);
         _first = false;
         _json.WriteStartObject();
         _json.WriteString("image", image);
@@ -99,7 +100,26 @@ internal sealed class ResultWriter : IDisposable
         _json.Flush();
         // A fresh document for the next object: the array around them is written by hand, so that it may stay open for hours.
         _json.Reset();
-        _stream.Flush();
+        Send(_object.WrittenSpan);
+        _object.ResetWrittenCount();
+    }
+
+    private void Send(ReadOnlySpan<byte> bytes)
+    {
+        if (_file is not null)
+        {
+            _file.Write(bytes);
+            return;
+        }
+        try
+        {
+            _standardOutput.Write(bytes);
+            _standardOutput.Flush();
+        }
+        catch (IOException e)
+        {
+            throw new OutputException($"standard output: {CommandLineApp.OneLine(e.Message)}", e);
+        }
     }
 
     private void Points(string name, IReadOnlyList<Vector2> points)

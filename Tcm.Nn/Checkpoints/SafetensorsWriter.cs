@@ -19,13 +19,14 @@ public static class SafetensorsWriter
     public static long Write(string path, IReadOnlyDictionary<string, string> metadata, IReadOnlyList<TensorInfo> tensors,
         TensorReader read)
     {
-        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        string? temporary = null;
         try
         {
-            long length;
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+            var place = OutputPlace.Of(path);
+            byte[] header = Header(metadata, tensors);
+            using (var stream = place.InPlace ? place.Open() : new FileStream(temporary = place.TemporaryName(),
+                FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
             {
-                byte[] header = Header(metadata, tensors);
                 Span<byte> prefix = stackalloc byte[8];
                 BinaryPrimitives.WriteInt64LittleEndian(prefix, header.Length);
                 stream.Write(prefix);
@@ -34,15 +35,20 @@ public static class SafetensorsWriter
                 {
                     WriteValues(stream, tensor, read);
                 }
-                stream.Flush(flushToDisk: true);
-                length = stream.Length;
+                stream.Flush(flushToDisk: temporary is not null);
             }
-            File.Move(temporary, path, overwrite: true);
-            return length;
+            if (temporary is not null)
+            {
+                File.Move(temporary, place.Target, overwrite: true);
+            }
+            return 8 + header.Length + tensors.Sum(tensor => tensor.Length * ElementCodec.Size(tensor.Type));
         }
         catch (Exception e)
         {
-            Remove(temporary);
+            if (temporary is not null)
+            {
+                Remove(temporary);
+            }
             throw e is IOException or UnauthorizedAccessException or NotSupportedException
                 ? new WeightFormatException($"{path}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e) : e;
         }

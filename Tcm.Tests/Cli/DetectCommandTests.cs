@@ -66,7 +66,7 @@ public sealed class DetectCommandTests : IDisposable
         Assert.Equal(ExitCode.Internal, Detect(_console.PathOf("a.png"), "--json", json));
         Assert.Equal(after, File.ReadAllText(json));
         Assert.Empty(Directory.GetFiles(_console.Folder, "*.tmp"));
-        Assert.Equal("tcm: unexpected InvalidOperationException: a mistake with two lines (TCM_VERBOSE=1 shows where)\n",
+        Assert.Equal("tcm: unexpected InvalidOperationException: a mistake with two lines (--verbose shows where)\n",
             _console.Error.ReplaceLineEndings("\n"));
     }
 
@@ -84,6 +84,7 @@ public sealed class DetectCommandTests : IDisposable
         Assert.Equal([first, second, deep, deeper], Images(_console.PathOf("in", "**")));
         Assert.Equal([deep], Images(_console.PathOf("i*", "d*", "*.png")));
         Assert.Equal([deep, first], Images(deep, first));
+        Assert.Equal([first, second, deep, deeper], Images(_console.PathOf("in"), "--recursive"));
     }
 
     [Theory]

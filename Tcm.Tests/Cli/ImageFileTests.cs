@@ -52,6 +52,47 @@ public sealed class ImageFileTests : IDisposable
     }
 
     [Fact]
+    public void RefusesPngThatCannotHoldItsPixels()
+    {
+        // Below the limit, but a few bytes of deflate cannot stand for 600 MB.
+        string message = Failure(Save("bomb.png", Pictures.Png(14_000, 14_000, 8, 2, [[1, 2, 3]])));
+        Assert.EndsWith("the PNG data is truncated", message);
+        // The densest picture that there can be is still read: one colour, packed 1000 to 1.
+        var rows = Enumerable.Repeat(new byte[3 * 2000], 2000).ToArray();
+        Assert.Equal(2000, ImageFile.Read(Save("plain.png", Pictures.Png(2000, 2000, 8, 2, rows))).Height);
+    }
+
+    [Theory]
+    [InlineData("jpg", SKEncodedImageFormat.Jpeg)]
+    [InlineData("png", SKEncodedImageFormat.Png)]
+    [InlineData("webp", SKEncodedImageFormat.Webp)]
+    public void DamagedBytesGiveAPictureOrOneLine(string extension, SKEncodedImageFormat format)
+    {
+        byte[] whole = Pictures.Encoded(60, 40, format);
+        var random = new Random(7);
+        for (int round = 0; round < 200; round++)
+        {
+            byte[] damaged = [.. whole];
+            for (int i = random.Next(1, 6); i > 0; i--)
+            {
+                // Half of the damage goes to the header, where the sizes are.
+                damaged[random.Next(2) == 0 ? random.Next(Math.Min(64, damaged.Length)) : random.Next(damaged.Length)] =
+                    (byte)random.Next(256);
+            }
+            string path = Save($"damaged.{extension}", damaged);
+            try
+            {
+                Assert.True(ImageFile.Read(path).Width > 0);
+            }
+            catch (ImageFileException e)
+            {
+                Assert.StartsWith(path + ": ", e.Message);
+                Assert.DoesNotContain('\n', e.Message);
+            }
+        }
+    }
+
+    [Fact]
     public void SaysWhatIsWrongWithFilesThatAreNoPictures()
     {
         Assert.EndsWith("the file is empty", Failure(Save("empty.jpg", [])));
