@@ -5,5 +5,6 @@ var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured i
 {
     NetworkBenchmark.Create(),
     ConvolutionBenchmark.Create(),
+    PostprocessBenchmark.Create(),
 };
 return root.Parse(args).Invoke();
