@@ -1,22 +1,48 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Tcm.Bench;
 
-/// <summary>Writes figures to files.</summary>
+/// <summary>Tables on the console and JSON files, the same for every benchmark.</summary>
 internal static class BenchOutput
 {
-    private static readonly JsonSerializerOptions Format = new()
+    private static readonly JsonSerializerOptions Json = new()
     {
         WriteIndented = true,
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    /// <summary>Does nothing without a file.</summary>
-    public static void WriteJson(FileInfo? file, IReadOnlyDictionary<string, object> figures)
+    /// <summary>Prints columns wide enough for their longest cell; the first is aligned left, the others right.</summary>
+    public static void Table(string[] header, IEnumerable<string[]> rows)
+    {
+        string[][] lines = [header, .. rows];
+        int[] widths = [.. header.Select((_, i) => lines.Max(l => l[i].Length))];
+        foreach (string[] line in lines)
+        {
+            Console.WriteLine(string.Join("  ",
+                line.Select((cell, i) => i == 0 ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i]))));
+        }
+    }
+
+    public static void WriteJson(FileInfo? file, object value)
     {
         if (file is not null)
         {
-            File.WriteAllText(file.FullName, JsonSerializer.Serialize(figures, Format) + "\n");
+            File.WriteAllText(file.FullName, JsonSerializer.Serialize(value, Json) + "\n");
         }
     }
+
+    public static string Number(double value, int digits = 2) =>
+        value.ToString("F" + digits.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+
+    public static double Median(List<double> values)
+    {
+        var sorted = values.Order().ToList();
+        int n = sorted.Count;
+        return n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+    }
+
+    public static double GeometricMean(IEnumerable<double> values) => Math.Exp(values.Average(Math.Log));
 }

@@ -66,21 +66,21 @@ internal static class NetworkBenchmark
             $"{gmac:F1} GMAC, {gflops:F0} of {peak:F0} GFLOP/s = {gflops / peak:P0} of peak");
         Console.WriteLine($"repeated pass: {system} allocations from the system, {managed} bytes of managed memory; " +
             $"peak resident {resident:F0} MiB");
-        BenchOutput.WriteJson(json, new Dictionary<string, object>
+        BenchOutput.WriteJson(json, new
         {
-            ["device"] = backend.Name,
-            ["description"] = backend.Description,
-            ["height"] = height,
-            ["width"] = width,
-            ["milliseconds"] = median,
-            ["gmac"] = gmac,
-            ["gflops"] = gflops,
-            ["peakGflops"] = peak,
-            ["shareOfPeak"] = gflops / peak,
-            ["peakResidentMb"] = resident,
-            ["repeatSystemAllocations"] = system,
-            ["repeatManagedBytes"] = managed,
-            ["parts"] = parts.Blocks,
+            device = backend.Name,
+            description = backend.Description,
+            height,
+            width,
+            milliseconds = median,
+            gmac,
+            gflops,
+            peakGflops = peak,
+            shareOfPeak = gflops / peak,
+            peakResidentMb = resident,
+            repeatSystemAllocations = system,
+            repeatManagedBytes = managed,
+            parts = parts.Blocks,
         });
         return 0;
     }

@@ -4,5 +4,7 @@ using Tcm.Bench;
 var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured in the same run.")
 {
     NetworkBenchmark.Create(),
+    ConvolutionBenchmark.Create(),
+    PostprocessBenchmark.Create(),
 };
 return root.Parse(args).Invoke();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels;
@@ -16,12 +17,28 @@ public static class Devices
     /// <param name="name">The device; upper and lower case are the same; <c>cuda</c> means <c>cuda:0</c>.</param>
     /// <param name="threads">Threads of the CPU backend, 0 for one a core.</param>
     /// <exception cref="DeviceException">There is no such device.</exception>
-    public static Backend Open(string name, int threads = 0) => name switch
+    public static Backend Open(string name, int threads = 0)
     {
-        "cpu" => new CpuBackend(threads),
-        _ => throw new DeviceException($"'{name}' is not a device; expected auto, cpu, cuda:i or opencl:i"),
-    };
+        ArgumentNullException.ThrowIfNull(name);
+        string[] parts = name.Trim().ToLowerInvariant().Split(':');
+        return parts switch
+        {
+            ["cpu"] => new CpuBackend(threads),
+            ["auto"] => Gpu.GpuDevices.HasCuda() ? Gpu.GpuDevices.Open("cuda", 0) : new CpuBackend(threads),
+            ["cuda" or "opencl"] => Gpu.GpuDevices.Open(parts[0], 0),
+            ["cuda" or "opencl", string digits]
+                when int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int index)
+                => Gpu.GpuDevices.Open(parts[0], index),
+            _ => throw new DeviceException(
+                $"'{name}' is not a device; expected auto, cpu, cuda, cuda:i, opencl or opencl:i with i = 0, 1, ..."),
+        };
+    }
 
     /// <summary>The CPU, then every CUDA and OpenCL device that the drivers of this machine report.</summary>
-    public static IReadOnlyList<DeviceInfo> List() => [];
+    public static IReadOnlyList<DeviceInfo> List()
+    {
+        using var cpu = new CpuBackend();
+        return [new DeviceInfo("cpu", cpu.Description, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
+            .. Gpu.GpuDevices.List()];
+    }
 }

@@ -46,6 +46,19 @@ public readonly struct Weights
         return values;
     }
 
+    /// <summary>Reads a large tensor to memory that is returned to the system when it is disposed.</summary>
+    internal HostBuffer ReadLarge(string name, params ReadOnlySpan<int> shape)
+    {
+        var info = Find(name, shape);
+        var values = new HostBuffer(info.Length);
+        _checkpoint.Read(info, values.Span);
+        return values;
+    }
+
+    /// <summary>Reads a tensor into a part of larger memory.</summary>
+    internal void ReadInto(string name, Span<float> destination, params ReadOnlySpan<int> shape) =>
+        _checkpoint.Read(Find(name, shape), destination);
+
     /// <summary>Reads rows of a tensor (rows, width) to host memory.</summary>
     public void ReadRow(string name, int row, Span<float> destination)
     {
@@ -60,7 +73,11 @@ public readonly struct Weights
     }
 
     /// <summary>Reads a tensor to the device. It lives until its owner disposes it, whatever scope is open.</summary>
-    public Tensor Tensor(string name, params ReadOnlySpan<int> shape) => Persistent(Read(name, shape), new Shape(shape));
+    public Tensor Tensor(string name, params ReadOnlySpan<int> shape)
+    {
+        using var values = ReadLarge(name, shape);
+        return Persistent(values.Span, new Shape(shape));
+    }
 
     /// <summary>Copies values to the device, for a layer that keeps them.</summary>
     public Tensor Persistent(ReadOnlySpan<float> values, Shape shape)

@@ -22,13 +22,13 @@ public sealed class Conv2d : IDisposable
         Activation activation = Activation.None)
     {
         var conv = weights / name;
-        float[] w = conv.Read("weight", filter.K, filter.C / filter.Groups, filter.R, filter.S);
+        using var w = conv.ReadLarge("weight", filter.K, filter.C / filter.Groups, filter.R, filter.S);
         float[] b = conv.Has("bias") ? conv.Read("bias", filter.K) : new float[filter.K];
         if (batchNorm is not null)
         {
-            BatchNorm2d.Fold(weights / batchNorm, w, b, w.Length / filter.K);
+            BatchNorm2d.Fold(weights / batchNorm, w.Span, b, w.Span.Length / filter.K);
         }
-        _prepared = weights.Backend.Convolution.Prepare(filter, w, b, activation);
+        _prepared = weights.Backend.Convolution.Prepare(filter, w.Span, b, activation);
     }
 
     /// <summary>act(norm(conv(x)) + residual) for x (N,C,H,W).</summary>

@@ -10,7 +10,10 @@ public sealed class Linear : IDisposable
 
     /// <summary>Reads <c>name.weight</c> (n,k) and, where there is one, <c>name.bias</c>.</summary>
     public Linear(Weights weights, string name, int n, int k, Activation activation = Activation.None)
-        : this(weights.Backend, n, k, (weights / name).Read("weight", n, k), ReadBias(weights / name, n), activation) { }
+    {
+        using var w = (weights / name).ReadLarge("weight", n, k);
+        _prepared = weights.Backend.MatrixProduct.Prepare(n, k, w.Span, ReadBias(weights / name, n), activation);
+    }
 
     private Linear(Backend backend, int n, int k, ReadOnlySpan<float> w, ReadOnlySpan<float> b, Activation activation) =>
         _prepared = backend.MatrixProduct.Prepare(n, k, w, b, activation);
@@ -24,23 +27,26 @@ public sealed class Linear : IDisposable
     /// </summary>
     public static Linear Stack(Weights weights, ReadOnlySpan<string> names, int n, int k)
     {
-        var w = new float[names.Length * n * k];
+        using var w = new HostBuffer((long)names.Length * n * k);
         float[]? b = null;
         for (int i = 0; i < names.Length; i++)
         {
-            (weights / names[i]).Read("weight", n, k).CopyTo(w, i * n * k);
+            (weights / names[i]).ReadInto("weight", w.Span.Slice(i * n * k, n * k), n, k);
             if (ReadBias(weights / names[i], n) is { Length: > 0 } part)
             {
                 b ??= new float[names.Length * n];
                 part.CopyTo(b, i * n);
             }
         }
-        return new Linear(weights.Backend, names.Length * n, k, w, b, Activation.None);
+        return new Linear(weights.Backend, names.Length * n, k, w.Span, b, Activation.None);
     }
 
     /// <summary>A layer from tensors with names of their own: PyTorch's packed <c>in_proj_weight</c>, <c>in_proj_bias</c>.</summary>
-    public static Linear FromTensors(Weights weights, string weight, string? bias, int n, int k) =>
-        new(weights.Backend, n, k, weights.Read(weight, n, k), bias is null ? [] : weights.Read(bias, n), Activation.None);
+    public static Linear FromTensors(Weights weights, string weight, string? bias, int n, int k)
+    {
+        using var w = weights.ReadLarge(weight, n, k);
+        return new Linear(weights.Backend, n, k, w.Span, bias is null ? [] : weights.Read(bias, n), Activation.None);
+    }
 
     /// <summary>A layer whose weight is stored (k,n): y = x P.</summary>
     public static Linear FromTransposed(Weights weights, string weight, int n, int k)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using CsCheck;
 using Tcm.Detect.Geometry;
 
@@ -151,26 +150,5 @@ public class ContourTracerTests
         Assert.Equal(new PixelPoint(98, 98), all[0]);
         Assert.Equal(all[..7], Run(7));
         Assert.Empty(Run(0));
-    }
-
-    [Fact]
-    public void Large_mask_with_few_contours_is_scanned_quickly()
-    {
-        var tracer = new ContourTracer();
-        double best = double.MaxValue;
-        for (int i = 0; i < 20; i++)
-        {
-            tracer.Begin(1280, 736);
-            for (int y = 100; y < 140; y++)
-            {
-                tracer.Row(y)[200..500].Fill(1);
-            }
-            long start = Stopwatch.GetTimestamp();
-            tracer.Trace(ContourMode.All, true);
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-        }
-        TestContext.Current.TestOutputHelper?.WriteLine($"1280x736: {best:f3} ms");
-        Assert.Equal(1, tracer.Count);
-        Assert.True(best < 50, $"{best} ms");
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Numerics;
 using Tcm.Detect.Geometry;
 using Tcm.Detect.Heads.Db;
@@ -145,7 +144,7 @@ public class DbPostProcessorTests
     [InlineData(true)]
     public void Concurrent_calls_agree_with_single_ones(bool polygons)
     {
-        var map = Slanted(640, 480, 60);
+        var map = Bench.PostprocessBenchmark.SlantedBars(640, 480, 60);
         var processor = new DbPostProcessor(Quads with { Polygons = polygons, SimplifyRatio = 0.001f });
         var trace = processor.Trace(map, 640, 480).Where(c => c.Drop == DbDrop.None).ToList();
         var results = new IReadOnlyList<Detect.TextRegion>[8];
@@ -163,62 +162,20 @@ public class DbPostProcessorTests
         }
     }
 
-    // Bars of text-like size at many angles.
-    private static float[] Slanted(int width, int height, int count)
-    {
-        var map = new float[width * height];
-        var random = new Random(1);
-        int columns = width / 64;
-        for (int i = 0; i < count; i++)
-        {
-            double angle = random.NextDouble() * Math.PI;
-            double cx = 32 + i % columns * 64, cy = 32 + i / columns * 64 * (height / 64) / Math.Max(1, (count + columns - 1) / columns);
-            for (int y = 0; y < height; y++)
-            {
-                if (Math.Abs(y - cy) > 30)
-                {
-                    continue;
-                }
-                for (int x = (int)cx - 30; x < cx + 30; x++)
-                {
-                    double u = (x - cx) * Math.Cos(angle) + (y - cy) * Math.Sin(angle);
-                    double v = (y - cy) * Math.Cos(angle) - (x - cx) * Math.Sin(angle);
-                    if (Math.Abs(u) < 25 && Math.Abs(v) < 5 && x >= 0 && x < width)
-                    {
-                        map[y * width + x] = 0.8f;
-                    }
-                }
-            }
-        }
-        return map;
-    }
-
     [Theory]
     [InlineData(false, 0.01f)]
     [InlineData(false, 0.001f)]
     [InlineData(true, 0.004f)]
     [InlineData(true, 0.0001f)]
-    public void Two_hundred_regions_take_milliseconds(bool polygons, float ratio)
+    public void Two_hundred_regions_are_found_in_every_mode(bool polygons, float ratio)
     {
-        var map = Slanted(1280, 736, 200);
+        var map = Bench.PostprocessBenchmark.SlantedBars(1280, 736, 200);
         var processor = new DbPostProcessor(Quads with { Polygons = polygons, SimplifyRatio = ratio });
-        double best = double.MaxValue;
-        int regions = 0;
-        var clock = Stopwatch.StartNew();
-        // Long enough for the optimising compiler to have had its turn.
-        while (clock.ElapsedMilliseconds < 1200)
-        {
-            long start = Stopwatch.GetTimestamp();
-            regions = processor.Detect(map, 1280, 736, 1280, 736, 1, 1).Count;
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-        }
-        TestContext.Current.TestOutputHelper?.WriteLine($"polygons {polygons}, ratio {ratio}: {regions} regions in {best:f2} ms");
-        Assert.InRange(regions, 100, 220);
-        Assert.True(best < 1000, $"{best} ms");
+        Assert.InRange(processor.Detect(map, 1280, 736, 1280, 736, 1, 1).Count, 100, 220);
     }
 
     [Fact]
-    public void A_million_specks_cost_bounded_time_and_memory()
+    public void A_million_specks_are_no_regions()
     {
         const int side = 2048;
         var map = new float[side * side];
@@ -230,15 +187,11 @@ public class DbPostProcessorTests
             }
         }
         var processor = new DbPostProcessor(Quads);
-        long before = GC.GetTotalAllocatedBytes();
-        var clock = Stopwatch.StartNew();
         Assert.Empty(processor.Detect(map, side, side, side, side, 1, 1));
-        Assert.True(clock.ElapsedMilliseconds < 2000, $"{clock.ElapsedMilliseconds} ms");
-        Assert.True(GC.GetTotalAllocatedBytes() - before < 32 << 20);
     }
 
     [Fact]
-    public void Noise_costs_bounded_time()
+    public void Noise_comes_to_an_end()
     {
         var random = new Random(7);
         var map = new float[1280 * 736];
@@ -249,15 +202,12 @@ public class DbPostProcessorTests
         foreach (float threshold in new[] { 0.3f, 0.5f, 0.6f })
         {
             var processor = new DbPostProcessor(Quads with { BinaryThreshold = threshold, SimplifyRatio = 0.0001f });
-            var clock = Stopwatch.StartNew();
-            processor.Detect(map, 1280, 736, 1280, 736, 1, 1);
-            TestContext.Current.TestOutputHelper?.WriteLine($"threshold {threshold}: {clock.ElapsedMilliseconds} ms");
-            Assert.True(clock.ElapsedMilliseconds < 20_000, $"{clock.ElapsedMilliseconds} ms");
+            Assert.All(processor.Detect(map, 1280, 736, 1280, 736, 1, 1), r => Assert.InRange(r.Score, 0.2f, 1f));
         }
     }
 
     [Fact]
-    public void Huge_region_with_a_jagged_border_costs_bounded_time()
+    public void Huge_region_with_a_jagged_border_is_one_region()
     {
         var random = new Random(7);
         var map = Block(1280, 736, 200, 200, 1080, 536, 1);
@@ -273,10 +223,6 @@ public class DbPostProcessorTests
             }
         }
         var processor = new DbPostProcessor(Quads with { Polygons = true, SimplifyRatio = 0.0001f });
-        var clock = Stopwatch.StartNew();
-        var regions = processor.Detect(map, 1280, 736, 1280, 736, 1, 1);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{regions.Count} regions in {clock.ElapsedMilliseconds} ms");
-        Assert.True(clock.ElapsedMilliseconds < 10_000, $"{clock.ElapsedMilliseconds} ms");
-        Assert.Single(regions);
+        Assert.Single(processor.Detect(map, 1280, 736, 1280, 736, 1, 1));
     }
 }

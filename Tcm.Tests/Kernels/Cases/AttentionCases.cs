@@ -21,7 +21,7 @@ internal static class AttentionCases
         yield return Packed(1, 1, 270, 32, causal: true);
     }
 
-    private static KernelCase Separate(AttentionShape s) => new($"Attention {s}",
+    public static KernelCase Separate(AttentionShape s) => new($"Attention {s}",
         [
             (s.Batch * s.Queries - 1) * s.QueryStride + s.Width, (s.Batch * s.Keys - 1) * s.KeyStride + s.Width,
             (s.Batch * s.Keys - 1) * s.ValueStride + s.Width,
@@ -30,7 +30,7 @@ internal static class AttentionCases
         (backend, _, x, y) => backend.Attention.Forward(s, x[0], x[1], x[2], y));
 
     /// <summary>q, k and v side by side in the rows of one tensor.</summary>
-    private static KernelCase Packed(int batch, int heads, int tokens, int headDim, bool causal)
+    public static KernelCase Packed(int batch, int heads, int tokens, int headDim, bool causal)
     {
         int w = heads * headDim;
         var s = new AttentionShape(batch, heads, tokens, tokens, headDim, MathF.Pow(headDim, -0.5f), causal, 3 * w, 3 * w, 3 * w);

@@ -50,7 +50,9 @@ internal sealed record KernelCase(string Name, int[] Inputs, int Output, Action<
 /// <summary>A case with its tensors on one backend, each between two guards of NaN.</summary>
 internal sealed class LoadedCase : IDisposable
 {
-    private const int Guard = 37;
+    /// <summary>Odd, so that no tensor starts on a multiple of a vector.</summary>
+    private const int OddGuard = 37;
+    private readonly int _guard;
     private readonly KernelCase _case;
     private readonly Backend _backend;
     private readonly IDisposable? _prepared;
@@ -59,8 +61,9 @@ internal sealed class LoadedCase : IDisposable
     private readonly Slice[] _inputs;
     private readonly Slice _output;
 
-    public LoadedCase(KernelCase kernelCase, Backend backend)
+    public LoadedCase(KernelCase kernelCase, Backend backend, int guard = OddGuard)
     {
+        _guard = guard;
         _case = kernelCase;
         _backend = backend;
         _prepared = kernelCase.Prepare?.Invoke(backend);
@@ -97,13 +100,13 @@ internal sealed class LoadedCase : IDisposable
             if (ReferenceEquals(_storages[i], _output.Storage))
             {
                 // Only the guards of what may be written must be as they were.
-                _initial[i].AsSpan(Guard, now.Length - 2 * Guard).CopyTo(now.AsSpan(Guard));
+                _initial[i].AsSpan(_guard, now.Length - 2 * _guard).CopyTo(now.AsSpan(_guard));
             }
             // As bits, since the guards are NaN.
             int same = Bits(now).CommonPrefixLength(Bits(_initial[i]));
             if (same < now.Length)
             {
-                return $"{_case.Name}: tensor {i} changed at {same - Guard} of {now.Length - 2 * Guard}";
+                return $"{_case.Name}: tensor {i} changed at {same - _guard} of {now.Length - 2 * _guard}";
             }
         }
         return null;
@@ -122,13 +125,13 @@ internal sealed class LoadedCase : IDisposable
 
     private Slice Load(float[] values)
     {
-        var guarded = new float[values.Length + 2 * Guard];
+        var guarded = new float[values.Length + 2 * _guard];
         guarded.AsSpan().Fill(float.NaN);
-        values.CopyTo(guarded, Guard);
+        values.CopyTo(guarded, _guard);
         var storage = _backend.Allocate(guarded.Length);
         _backend.Upload(guarded, storage.All);
         _storages.Add(storage);
         _initial.Add(guarded);
-        return storage.All.Part(Guard, values.Length);
+        return storage.All.Part(_guard, values.Length);
     }
 }

@@ -49,7 +49,7 @@ internal static class ProductCases
         }
     }
 
-    private static KernelCase Convolve(Conv2dFilter filter, ImageBatch input, Activation activation = Activation.None,
+    public static KernelCase Convolve(Conv2dFilter filter, ImageBatch input, Activation activation = Activation.None,
         bool bias = true, bool residual = false, int gap = 0)
     {
         var shape = new Conv2dShape(filter, input);
@@ -64,7 +64,7 @@ internal static class ProductCases
         { Prepare = b => b.Convolution.Prepare(filter, weight, shift, activation), Atol = 5e-6f };
     }
 
-    private static KernelCase Transposed(int c, int k, ImageBatch input, Activation activation)
+    public static KernelCase Transposed(int c, int k, ImageBatch input, Activation activation)
     {
         var weight = KernelCase.Values(c * k * 4, 1, 1.7f / MathF.Sqrt(c));
         var bias = KernelCase.Values(k, 2);
@@ -74,7 +74,7 @@ internal static class ProductCases
         { Prepare = b => b.Convolution.PrepareTransposed2x2(c, k, weight, bias, activation), Atol = 5e-6f };
     }
 
-    private static KernelCase Linear(int rows, int n, int k, Activation activation, bool bias, bool residual)
+    public static KernelCase Linear(int rows, int n, int k, Activation activation, bool bias, bool residual)
     {
         var weight = KernelCase.Values(n * k, 1, 1.7f / MathF.Sqrt(k));
         var shift = bias ? KernelCase.Values(n, 2) : [];
@@ -88,7 +88,7 @@ internal static class ProductCases
         };
     }
 
-    private static KernelCase Multiply(MatrixShape s) => new($"MatMul {s}",
+    public static KernelCase Multiply(MatrixShape s) => new($"MatMul {s}",
         [
             (int)((s.Batch - 1) * s.StrideA) + s.M * s.K, (int)((s.Batch - 1) * s.StrideB) + s.K * s.N,
         ],

@@ -1,0 +1,26 @@
+using Tcm.Kernels.Attention;
+using Tcm.Kernels.Convolution;
+using Tcm.Kernels.Elementwise;
+using Tcm.Kernels.Images;
+using Tcm.Kernels.Indexing;
+using Tcm.Kernels.MatrixProduct;
+using Tcm.Kernels.Normalization;
+using Tcm.Kernels.Pooling;
+using Tcm.Kernels.Reduction;
+using Tcm.Kernels.Resampling;
+
+namespace Tcm.Kernels.Gpu;
+
+/// <summary>
+/// Every kernel instantiation that <see cref="GpuBackend"/> can load. The tests compile and lint all of them without a GPU,
+/// and fail when a kernel method is missing here.
+/// </summary>
+internal static class KernelCatalog
+{
+    public static IReadOnlyList<GpuKernel> All { get; } =
+    [
+        .. Conv2dKernels.All, .. MatrixKernels.All, .. AttentionKernels.All, .. NormalizationKernels.All,
+        .. ElementwiseKernels.All, .. ReductionKernels.All, .. PoolingKernels.All, .. ResamplingKernels.All,
+        .. DataMovementKernels.All, .. ImageKernels.All,
+    ];
+}

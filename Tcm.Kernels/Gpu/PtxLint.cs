@@ -1,0 +1,55 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Tcm.Kernels.Gpu;
+
+/// <summary>Finds, without ptxas, what makes PTX fail to load or run slowly.</summary>
+internal static partial class PtxLint
+{
+    /// <summary>Bytes of static shared memory that ptxas accepts.</summary>
+    public const int SharedLimit = 48 * 1024;
+
+    /// <summary>One line for each finding; empty when the text is sound.</summary>
+    public static IReadOnlyList<string> Check(string ptx)
+    {
+        var findings = new List<string>();
+        if (ptx.Contains(".extern .func", StringComparison.Ordinal))
+        {
+            findings.Add("calls a function that nothing defines");
+        }
+        if (UniformBranch().IsMatch(ptx))
+        {
+            findings.Add("marks a branch as uniform");
+        }
+        if (ptx.Contains("__local_depot", StringComparison.Ordinal) || ptx.Contains("ld.local", StringComparison.Ordinal))
+        {
+            findings.Add("keeps values in local memory");
+        }
+        if (ptx.Contains("tanh.approx.ftz", StringComparison.Ordinal))
+        {
+            findings.Add("uses tanh.approx.ftz, which does not exist");
+        }
+        int shared = SharedBytes(ptx);
+        if (shared > SharedLimit)
+        {
+            findings.Add($"takes {shared} bytes of static shared memory, the limit is {SharedLimit}");
+        }
+        return findings;
+    }
+
+    /// <summary>Static shared memory of the kernel in bytes.</summary>
+    public static int SharedBytes(string ptx) => SharedArray().Matches(ptx)
+        .Sum(m => int.Parse(m.Groups[2].Value, CultureInfo.InvariantCulture) * ElementBytes(m.Groups[1].Value));
+
+    /// <summary>Times an instruction such as <c>fma.rn.f32</c> or <c>ld.shared.v4</c> occurs.</summary>
+    public static int Count(string ptx, string instruction) =>
+        Regex.Count(ptx, @"(?<![\w.])" + Regex.Escape(instruction) + @"(?=[.\s])");
+
+    private static int ElementBytes(string type) => int.Parse(type[1..], CultureInfo.InvariantCulture) / 8;
+
+    [GeneratedRegex(@"\b(bra|brx\.idx|call)\.uni\b")]
+    private static partial Regex UniformBranch();
+
+    [GeneratedRegex(@"\.shared\s+\.align\s+\d+\s+\.([bfus]\d+)\s+\w+\[(\d+)\]")]
+    private static partial Regex SharedArray();
+}

@@ -1,0 +1,195 @@
+using ILGPU;
+using ILGPU.Runtime.CPU;
+using Tcm.Kernels;
+using Tcm.Kernels.Attention;
+using Tcm.Kernels.Convolution;
+using Tcm.Kernels.Elementwise;
+using Tcm.Kernels.Gpu;
+using Tcm.Kernels.Indexing;
+using Tcm.Kernels.MatrixProduct;
+using Tcm.Kernels.Normalization;
+using Tcm.Kernels.Pooling;
+using Tcm.Kernels.Reduction;
+using Tcm.Kernels.Resampling;
+using Tcm.Tests.Kernels.Cases;
+
+namespace Tcm.Tests.Gpu;
+
+/// <summary>
+/// Every version of every GPU kernel against the reference loops: small shapes on ILGPU's simulator, which runs the C# of
+/// the kernels with one OS thread for each GPU thread, and all shapes on a CUDA device where there is one.
+/// </summary>
+public sealed class GpuParityTests
+{
+    // Tensors that start on 16 bytes take the 128-bit paths, the others must not.
+    private const int AlignedGuard = 40, OddGuard = 37;
+
+    public static TheoryData<string, string, string> Versions()
+    {
+        var data = new TheoryData<string, string, string>();
+        foreach (string device in new[] { "simulator", "cuda:0" })
+        {
+            foreach (string family in KernelCases.Families.Keys)
+            {
+                foreach (string version in VersionsOf(family))
+                {
+                    data.Add(device, family, version);
+                }
+            }
+        }
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Versions))]
+    public void Kernels_match_the_reference(string device, string family, string version)
+    {
+        using var backend = Open(device);
+        Choose(backend, family, version);
+        bool simulated = device == "simulator";
+        var failures = new List<string>();
+        var shared = simulated ? GpuCases.Small(family) : KernelCases.Families[family];
+        // The simulator is slow: there each shared case gets one of the two alignments, the tile cases both.
+        var runs = shared.SelectMany((c, i) => simulated
+                ? new[] { (c, i % 2 == 0 ? AlignedGuard : OddGuard) }
+                : [(c, AlignedGuard), (c, OddGuard)])
+            .Concat(GpuCases.Tiles(family).SelectMany(c => new[] { (c, AlignedGuard), (c, OddGuard) }));
+        foreach (var (kernelCase, guard) in runs)
+        {
+            using var loaded = new LoadedCase(kernelCase, backend, guard);
+            loaded.Run();
+            if ((Mismatch(kernelCase, loaded.Output()) ?? loaded.Damage()) is { } failure)
+            {
+                failures.Add($"{failure} (guard {guard})");
+            }
+        }
+        Assert.True(failures.Count == 0, string.Join(Environment.NewLine, failures));
+        Assert.All(backend.LoadedKernels, kernel => Assert.Contains(kernel, KernelCatalog.All));
+    }
+
+    [Fact]
+    public void Memory_is_pooled_aligned_and_given_back()
+    {
+        using var backend = Simulator();
+        var first = backend.Allocate(1000);
+        backend.Fill(first.All, 2.5f);
+        backend.Copy(first.All.Part(0, 10), first.All.Part(500, 10));
+        backend.Upload([1, 2, 3], first.All.Part(7, 3));
+        var values = new float[5];
+        backend.Download(first.All.Part(6, 5), values);
+        Assert.Equal([2.5f, 1, 2, 3, 2.5f], values);
+        first.Dispose();
+        first.Dispose();
+        Assert.Equal(new MemoryUse(0, 4096, 1), backend.Memory);
+        using (backend.Allocate(1020))
+        {
+            Assert.Equal(new MemoryUse(4096, 0, 1), backend.Memory);
+        }
+        backend.TrimMemory();
+        Assert.Equal(new MemoryUse(0, 0, 1), backend.Memory);
+        Assert.Equal(1, GpuBackend.Aligned4(new Slice(first, 4, 8)));
+        Assert.Equal(0, GpuBackend.Aligned4(new Slice(first, 6, 8)));
+    }
+
+    [Fact]
+    public void Too_much_memory_and_too_long_tensors_are_named_errors()
+    {
+        using var backend = Simulator();
+        string message = Assert.Throws<DeviceException>(() => backend.Allocate(1L << 46)).Message;
+        Assert.StartsWith("simulator: out of memory", message, StringComparison.Ordinal);
+        using var small = backend.Allocate(1);
+        Assert.Throws<ShapeException>(() => GpuBackend.View(new Slice(small, 0, 1L << 31)));
+    }
+
+    [Fact]
+    public void A_disposed_backend_refuses_work()
+    {
+        var backend = Simulator();
+        var storage = backend.Allocate(4);
+        var prepared = backend.MatrixProduct.Prepare(1, 1, [1], [], Activation.None);
+        backend.Dispose();
+        backend.Dispose();
+        storage.Dispose();
+        prepared.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => backend.Allocate(4));
+        Assert.Throws<ObjectDisposedException>(() => backend.Fill(storage.All, 1));
+        Assert.Throws<ObjectDisposedException>(backend.Synchronize);
+    }
+
+    [Fact]
+    public void Callers_on_several_threads_take_turns()
+    {
+        using var backend = Simulator();
+        Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
+        {
+            using var x = backend.Allocate(100);
+            for (int repeat = 0; repeat < 5; repeat++)
+            {
+                backend.Fill(x.All, i);
+                backend.Elementwise.Affine(2, repeat, x.All, x.All);
+                var values = new float[100];
+                backend.Download(x.All, values);
+                Assert.All(values, v => Assert.Equal(2 * i + repeat, v));
+            }
+        });
+    }
+
+    private static GpuBackend Open(string device)
+    {
+        if (device == "simulator")
+        {
+            return Simulator();
+        }
+        Assert.SkipUnless(Devices.List().Any(d => d.Name == device), $"no device {device}");
+        return (GpuBackend)Devices.Open(device);
+    }
+
+    /// <summary>One multiprocessor of 256 threads, as many as a group has.</summary>
+    private static GpuBackend Simulator()
+    {
+        var context = Context.Create(b => b.CPU(new CPUDevice(32, 8, 1)).EnableAlgorithms());
+        return new GpuBackend("simulator", context.GetCPUDevice(0).CreateCPUAccelerator(context), context);
+    }
+
+    private static string[] VersionsOf(string family) => family switch
+    {
+        "Convolution" => Enum.GetNames<GpuConvolutionVersion>(),
+        "MatrixProduct" => Enum.GetNames<GpuMatrixVersion>(),
+        "Images" => [nameof(GpuVersion.Auto)],
+        _ => Enum.GetNames<GpuVersion>(),
+    };
+
+    private static void Choose(GpuBackend backend, string family, string version)
+    {
+        var simple = Enum.TryParse(version, out GpuVersion parsed) ? parsed : GpuVersion.Auto;
+        ((GpuAttention)backend.Attention).Version = simple;
+        ((GpuNormalization)backend.Normalization).Version = simple;
+        ((GpuElementwise)backend.Elementwise).Version = simple;
+        ((GpuReduction)backend.Reduction).Version = simple;
+        ((GpuPooling)backend.Pooling).Version = simple;
+        ((GpuResampler)backend.Resampling).Version = simple;
+        ((GpuDataMovement)backend.Indexing).Version = simple;
+        if (family == "Convolution")
+        {
+            ((GpuConvolution)backend.Convolution).Version = Enum.Parse<GpuConvolutionVersion>(version);
+        }
+        if (family == "MatrixProduct")
+        {
+            ((GpuMatrixProducts)backend.MatrixProduct).Version = Enum.Parse<GpuMatrixVersion>(version);
+        }
+    }
+
+    private static string? Mismatch(KernelCase kernelCase, float[] actual)
+    {
+        float[] expected = KernelCases.Expected(kernelCase);
+        for (int i = 0; i < expected.Length; i++)
+        {
+            double error = Math.Abs((double)actual[i] - expected[i]);
+            if (!(error <= kernelCase.Atol + kernelCase.Rtol * Math.Abs(expected[i])))
+            {
+                return $"{kernelCase.Name}: value {i} of {expected.Length} is {actual[i]}, expected {expected[i]}";
+            }
+        }
+        return null;
+    }
+}

@@ -1,0 +1,184 @@
+using System.Diagnostics;
+using System.Reflection;
+using ILGPU;
+using ILGPU.Backends.PTX;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+using Tcm.Kernels.Gpu;
+using Tcm.Kernels.MatrixProduct;
+
+namespace Tcm.Tests.Gpu;
+
+/// <summary>Compiles every kernel to PTX, without a driver, as <see cref="KernelCache"/> does on a GPU.</summary>
+public sealed class KernelCompilationTests
+{
+    private static readonly Dictionary<CudaArchitecture, IReadOnlyDictionary<GpuKernel, string>> compiled = [];
+
+    public static TheoryData<int> Architectures => [80, 90];
+
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Every_kernel_compiles_and_is_sound(int architecture)
+    {
+        var texts = Compile(architecture);
+        Assert.Equal(KernelCatalog.All.Count, texts.Count);
+        var findings = from text in texts
+                       from finding in PtxLint.Check(text.Value)
+                       select $"{text.Key}: {finding}";
+        Assert.Empty(findings);
+        Assert.All(texts.Values, text => Assert.Matches(@"\.target sm_\d\d", text));
+    }
+
+    [Fact]
+    public void Tiled_products_multiply_out_of_registers()
+    {
+        foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.DeclaringType == typeof(GemmKernels)))
+        {
+            // 16 steps of 4x4 in one; 4 of 16 steps of 8x8 in the other. mul and add without .rn: ptxas fuses them.
+            bool large = kernel.Method.Name == nameof(GemmKernels.Tile128);
+            Assert.True(PtxLint.Count(ptx, "mul.f32") >= 256, $"{kernel}: {PtxLint.Count(ptx, "mul.f32")} products");
+            Assert.True(PtxLint.Count(ptx, "add.f32") >= 256, $"{kernel}: {PtxLint.Count(ptx, "add.f32")} sums");
+            Assert.Equal(large ? 16 : 32, PtxLint.Count(ptx, "ld.shared.v4.f32"));
+            Assert.Equal(PtxLint.Count(ptx, "ld.shared.v4.f32"), PtxLint.Count(ptx, "ld.shared"));
+            Assert.True(PtxLint.Count(ptx, "ld.global.v4.f32") >= 2, $"{kernel}: no 128-bit loads");
+            Assert.True(PtxLint.Count(ptx, "st.global.v4.f32") + PtxLint.Count(ptx, "st.global.v2.f32") >= 4,
+                $"{kernel}: no wide stores");
+            Assert.Equal(1, PtxLint.Count(ptx, "bar.sync"));
+            AssertTypedAccess(kernel, ptx);
+        }
+    }
+
+    [Fact]
+    public void Attention_keeps_scores_in_shared_memory()
+    {
+        foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.Name == "Flash"))
+        {
+            Assert.True(PtxLint.Count(ptx, "ld.shared.v4.f32") >= 18, $"{kernel}: no 128-bit loads");
+            Assert.True(PtxLint.Count(ptx, "ld.global.v4.f32") >= 3, $"{kernel}: no 128-bit loads");
+            Assert.Equal(5, PtxLint.Count(ptx, "bar.sync"));
+            AssertTypedAccess(kernel, ptx);
+        }
+    }
+
+    [Fact]
+    public void Text_does_not_depend_on_what_was_compiled_before()
+    {
+        var kernel = KernelCatalog.All.First(k => k.Method.Name == "Flash");
+        Assert.Equal(Compile(90)[kernel], CompileOne(NewBackend(90), kernel));
+    }
+
+    [Fact]
+    public void Hot_kernels_do_not_spill()
+    {
+        string? ptxas = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+            .Select(folder => Path.Combine(folder, "ptxas")).FirstOrDefault(File.Exists);
+        Assert.SkipWhen(ptxas is null, "ptxas is not on the PATH");
+        foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.Name is "Tile64" or "Tile128" or "Flash"))
+        {
+            Assert.Contains(" 0 bytes spill stores, 0 bytes spill loads", Assemble(ptxas!, ptx), StringComparison.Ordinal);
+            Assert.NotNull(kernel);
+        }
+    }
+
+    /// <summary>A kernel is a public static method with one argument, a struct, in a class named ...Kernels.</summary>
+    [Fact]
+    public void Every_kernel_method_is_in_the_catalog()
+    {
+        var listed = KernelCatalog.All.Select(k => Definition(k.Method)).ToHashSet();
+        var methods = KernelClasses().SelectMany(t => t.GetMethods(BindingFlags.Public | BindingFlags.Static))
+            .Where(m => m.ReturnType == typeof(void) && m.GetParameters() is [{ ParameterType: var p }]
+                && (p.IsValueType || p.IsGenericType)).ToList();
+        Assert.True(methods.Count >= 25, $"found {methods.Count} kernel methods");
+        Assert.Empty(methods.Where(m => !listed.Contains(Definition(m))).Select(m => $"{m.DeclaringType!.Name}.{m.Name}"));
+    }
+
+    [Fact]
+    public void Every_kernel_object_is_in_the_catalog()
+    {
+        var objects = KernelClasses().SelectMany(t => t.GetProperties(BindingFlags.Public | BindingFlags.Static))
+            .Where(p => p.Name != "All").SelectMany(p => Kernels(p.GetValue(null)!)).ToList();
+        Assert.Equal(KernelCatalog.All.Count, objects.Count);
+        Assert.Empty(objects.Except(KernelCatalog.All).Select(k => k.Name));
+        Assert.Equal(KernelCatalog.All.Count, KernelCatalog.All.Select(k => k.Name).Distinct().Count());
+    }
+
+    private static void AssertTypedAccess(GpuKernel kernel, string ptx)
+    {
+        int generic = PtxLint.Count(ptx, "ld.f32") + PtxLint.Count(ptx, "st.f32") + PtxLint.Count(ptx, "ld.v4.f32");
+        Assert.True(generic == 0, $"{kernel}: {generic} accesses through generic addresses");
+    }
+
+    private static IEnumerable<Type> KernelClasses() => typeof(GpuBackend).Assembly.GetTypes()
+        .Where(t => t.IsClass && t.IsAbstract && t.IsSealed && t.Name.EndsWith("Kernels", StringComparison.Ordinal));
+
+    private static MethodInfo Definition(MethodInfo method) =>
+        method.IsGenericMethod ? method.GetGenericMethodDefinition() : method;
+
+    /// <summary>A kernel, an array or family of kernels, or a pair of versions.</summary>
+    private static IEnumerable<GpuKernel> Kernels(object value) => value switch
+    {
+        GpuKernel kernel => [kernel],
+        IEnumerable<GpuKernel> kernels => kernels,
+        _ => value.GetType().GetProperties().Where(p => p.Name is "Kernels" or "Scalar" or "Vector")
+            .SelectMany(p => Kernels(p.GetValue(value)!)),
+    };
+
+    /// <summary>
+    /// All kernels in one context, which takes a third of the time of a context each. A failed compile poisons its context,
+    /// so the first failure ends the sweep.
+    /// </summary>
+    private static IReadOnlyDictionary<GpuKernel, string> Compile(int architecture)
+    {
+        var cuda = new CudaArchitecture(architecture / 10, architecture % 10);
+        lock (compiled)
+        {
+            if (!compiled.TryGetValue(cuda, out var texts))
+            {
+                var backend = NewBackend(architecture);
+                compiled[cuda] = texts = KernelCatalog.All.ToDictionary(k => k, k => CompileOne(backend, k));
+            }
+            return texts;
+        }
+    }
+
+    private static string CompileOne(PTXBackend backend, GpuKernel kernel)
+    {
+        try
+        {
+            return KernelCache.CompilePtx(backend, kernel).PTXAssembly;
+        }
+        catch (InternalCompilerException e)
+        {
+            throw new InvalidOperationException($"{kernel} does not compile: {e.InnerException?.Message ?? e.Message}", e);
+        }
+    }
+
+    // PTX ISA 7.8 is the first for sm_90, and what ptxas 11.8 reads.
+    private static PTXBackend NewBackend(int architecture)
+    {
+        var context = Context.Create(b => b.CPU().Optimize(OptimizationLevel.O2).EnableAlgorithms());
+        var cuda = new CudaArchitecture(architecture / 10, architecture % 10);
+        return new PTXBackend(context, new CudaCapabilityContext(cuda), cuda, new CudaInstructionSet(7, 8), null);
+    }
+
+    private static string Assemble(string ptxas, string ptx)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, ptx);
+            using var process = Process.Start(new ProcessStartInfo(ptxas, ["-arch=sm_90", "-v", "-o", "/dev/null", file])
+            {
+                RedirectStandardError = true,
+            })!;
+            string output = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            Assert.True(process.ExitCode == 0, output);
+            return output;
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}
