@@ -5,6 +5,7 @@ var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured i
 {
     NetworkBenchmark.Create(),
     ConvolutionBenchmark.Create(),
+    KernelsBenchmark.Create(),
     PostprocessBenchmark.Create(),
 };
 return root.Parse(args).Invoke();

@@ -1,0 +1,201 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Tcm.Kernels;
+using Tcm.Kernels.Attention;
+using Tcm.Kernels.Convolution;
+using Tcm.Kernels.Cpu;
+using Tcm.Kernels.Elementwise;
+using Tcm.Kernels.MatrixProduct;
+using Tcm.Kernels.Resampling;
+
+namespace Tcm.Bench;
+
+/// <summary>
+/// <c>kernels</c>: every family on one device, at sizes of the network. On the CPU each vector width is a rung of the
+/// ladder. Arithmetic kernels in GFLOP/s and share of the FMA peak, the others in GB/s and share of a large copy.
+/// </summary>
+internal static class KernelsBenchmark
+{
+    private const int Repeats = 7;
+
+    private sealed record Row(string Family, string Case, string Rung, double Milliseconds, double Gflops, double GigabytesPerSecond,
+        double ShareOfPeak);
+
+    public static Command Create()
+    {
+        var command = new Command("kernels", "The ladder of every kernel family on one device.")
+        {
+            BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
+        };
+        command.SetAction(parsed => Run(parsed.GetValue(BenchOptions.Device)!, parsed.GetValue(BenchOptions.Threads),
+            parsed.GetValue(BenchOptions.Json)));
+        return command;
+    }
+
+    private static int Run(string device, int threads, FileInfo? json)
+    {
+        var rows = new List<Row>();
+        string description;
+        using (var backend = Devices.Open(device, threads))
+        {
+            description = backend.Description;
+        }
+        if (string.Equals(device, "cpu", StringComparison.OrdinalIgnoreCase))
+        {
+            foreach (var level in Enum.GetValues<SimdLevel>().Where(Simd.IsSupported))
+            {
+                using var backend = new CpuBackend(threads, level);
+                rows.AddRange(new Ladder(backend, level.ToString(), PeakFlops.MeasureGflops(backend.Threads)).Measure());
+            }
+        }
+        else
+        {
+            using var backend = Devices.Open(device, threads);
+            rows.AddRange(new Ladder(backend, "default", double.NaN).Measure());
+        }
+        Console.WriteLine(description);
+        BenchOutput.Table(["family", "case", "rung", "ms", "GFLOP/s", "GB/s", "% of peak"],
+            rows.OrderBy(r => r.Family, StringComparer.Ordinal).ThenBy(r => r.Case, StringComparer.Ordinal).Select(r => new[]
+            {
+                r.Family, r.Case, r.Rung, BenchOutput.Number(r.Milliseconds, 3),
+                r.Gflops > 0 ? BenchOutput.Number(r.Gflops, 0) : "", r.Gflops > 0 ? "" : BenchOutput.Number(r.GigabytesPerSecond, 1),
+                double.IsNaN(r.ShareOfPeak) ? "" : BenchOutput.Number(100 * r.ShareOfPeak, 0),
+            }));
+        // NaN is no JSON: a share that is not known is 0.
+        BenchOutput.WriteJson(json, new
+        {
+            device,
+            description,
+            rows = rows.Select(r => double.IsNaN(r.ShareOfPeak) ? r with { ShareOfPeak = 0 } : r),
+        });
+        return 0;
+    }
+
+    /// <summary>One backend's row of every case.</summary>
+    private sealed class Ladder(Backend backend, string rung, double peakGflops)
+    {
+        private readonly List<Row> _rows = [];
+        private double _copyRate = double.NaN;
+
+        public List<Row> Measure()
+        {
+            const int large = 1 << 24;
+            _copyRate = Moved("copy", "16M floats", 2L * large, large, large, (x, y) =>
+                backend.Indexing.CopyRuns(64, large / 64, x, large / 64, y, large / 64));
+            Convolutions();
+            Products();
+            Attention("32 heads x 64, 401 tokens", new AttentionShape(1, 32, 401, 401, 64, 0.125f, false, 6144, 6144, 6144));
+            Attention("8 heads x 64, 18 tokens, causal", new AttentionShape(1, 8, 18, 18, 64, 0.125f, true, 1536, 1536, 1536));
+            Others();
+            return _rows;
+        }
+
+        private void Convolutions()
+        {
+            Convolve("1x1 256->64 @160", new Conv2dFilter(256, 64, 1, 1), 160);
+            Convolve("1x1 512->2048 @20", new Conv2dFilter(512, 2048, 1, 1), 20);
+            Convolve("3x3 128->128 @80", new Conv2dFilter(128, 128, 3, 3, 1, 1), 80);
+            Convolve("3x3 s2 3->32 @640", new Conv2dFilter(3, 32, 3, 3, 2, 1), 640);
+            Convolve("depthwise 3x3 128 @160", new Conv2dFilter(128, 128, 3, 3, 1, 1, 128), 160);
+            using var prepared = backend.Convolution.PrepareTransposed2x2(64, 64, new float[64 * 64 * 4], [], Activation.Relu);
+            Computed("convolution", $"transposed 64->64 @160 ({prepared.Algorithm})", 64 * 160 * 160, 64 * 320 * 320,
+                (x, y) => backend.Convolution.Run(prepared, new ImageBatch(1, 160, 160), x, y));
+        }
+
+        private void Convolve(string name, Conv2dFilter filter, int size)
+        {
+            using var prepared = backend.Convolution.Prepare(filter, new float[filter.WeightLength], [], Activation.Relu);
+            var (p, q) = prepared.OutputSize(size, size);
+            Computed("convolution", $"{name} ({prepared.Algorithm})", (long)filter.C * size * size, (long)filter.K * p * q,
+                (x, y) => backend.Convolution.Run(prepared, new ImageBatch(1, size, size), x, y));
+        }
+
+        private void Products()
+        {
+            using (var prepared = backend.MatrixProduct.Prepare(6144, 2048, new float[6144 * 2048], [], Activation.None))
+            {
+                Computed("linear", "401x2048 to 6144", 401 * 2048, 401 * 6144,
+                    (x, y) => backend.MatrixProduct.Linear(prepared, 401, x, y));
+                Computed("linear", "1x2048 to 6144", 2048, 6144, (x, y) => backend.MatrixProduct.Linear(prepared, 1, x, y));
+            }
+            foreach (int n in (int[])[512, 1024])
+            {
+                var shape = new MatrixShape(1, n, n, n, false, false, 0, 0, (long)n * n);
+                Computed("multiply", $"{n}x{n}x{n}", (long)n * n, (long)n * n,
+                    (x, y) => backend.MatrixProduct.Multiply(shape, x, x, y));
+            }
+        }
+
+        private void Attention(string name, AttentionShape shape)
+        {
+            int width = shape.Width;
+            long length = (long)shape.Queries * shape.QueryStride;
+            Computed("attention", name, length, (long)shape.Queries * width, (x, y) => backend.Attention.Forward(shape, x,
+                x.Part(width, length - width), x.Part(2 * width, length - (2 * width)), y));
+        }
+
+        private void Others()
+        {
+            const int n = 256 * 160 * 160, rows = 400, columns = 1024;
+            Moved("elementwise", "add", 3L * n, n, n,
+                (x, y) => backend.Elementwise.Binary(BinaryOp.Add, Broadcast.Full(n), x, x, y));
+            foreach (var activation in (Activation[])[Activation.Relu, Activation.QuickGelu, Activation.Gelu, Activation.Sigmoid])
+            {
+                Moved("elementwise", activation.ToString(), 2L * n, n, n,
+                    (x, y) => backend.Elementwise.Activate(activation, x, y));
+            }
+            using var vector = backend.Allocate(columns);
+            backend.Fill(vector.All, 1);
+            Moved("normalization", "LayerNorm 400x1024", 2L * rows * columns, rows * columns, rows * columns,
+                (x, y) => backend.Normalization.LayerNorm(rows, columns, 1e-5f, x, vector.All, vector.All, y));
+            Moved("normalization", "softmax 400x1024", 2L * rows * columns, rows * columns, rows * columns,
+                (x, y) => backend.Normalization.Softmax(rows, columns, x, y));
+            Moved("normalization", "L2 400x1024", 2L * rows * columns, rows * columns, rows * columns,
+                (x, y) => backend.Normalization.L2Normalize(rows, columns, 1e-12f, x, y));
+            Moved("reduction", "mean of 2048 planes 20x20", 2048 * 400, 2048 * 400, 2048,
+                (x, y) => backend.Reduction.Mean(2048, 400, 1, x, y));
+            Moved("pooling", "2x2 of 256 planes 160x160", n + (n / 4), n, n / 4,
+                (x, y) => backend.Pooling.Forward(256, 160, 160, 2, x, y));
+            Moved("resampling", "nearest 80 to 160, added", (n / 4) + (2L * n), n / 4, n, (x, y) =>
+                backend.Resampling.Resize(ResizeMode.Nearest, new ResizeShape(1, 256, 80, 80, 160, 160), x, y, true));
+            Moved("resampling", "bilinear 20 to 23x40", 2048 * (400 + 920), 2048 * 400, 2048 * 920, (x, y) =>
+                backend.Resampling.Resize(ResizeMode.Bilinear, new ResizeShape(1, 2048, 20, 20, 23, 40), x, y));
+            Moved("indexing", "transpose 2048x400", 2L * 2048 * 400, 2048 * 400, 2048 * 400,
+                (x, y) => backend.Indexing.Transpose(1, 2048, 400, x, y));
+        }
+
+        private void Computed(string family, string name, long inputs, long outputs, Action<Slice, Slice> run)
+        {
+            long before = Backend.MultiplyAdds;
+            double ms = Time(inputs, outputs, run, out int runs);
+            double gflops = 2e-6 * (Backend.MultiplyAdds - before) / runs / ms;
+            _rows.Add(new Row(family, name, rung, ms, gflops, 0, gflops / peakGflops));
+        }
+
+        private double Moved(string family, string name, long floats, long inputs, long outputs, Action<Slice, Slice> run)
+        {
+            double ms = Time(inputs, outputs, run, out _), rate = floats * 4e-6 / ms;
+            _rows.Add(new Row(family, name, rung, ms, 0, rate, rate / (double.IsNaN(_copyRate) ? rate : _copyRate)));
+            return rate;
+        }
+
+        /// <summary>Median milliseconds of single runs after a warm-up; the device is idle before and after each.</summary>
+        private double Time(long inputs, long outputs, Action<Slice, Slice> run, out int runs)
+        {
+            using var x = backend.Allocate(inputs);
+            using var y = backend.Allocate(outputs);
+            backend.Fill(x.All, 0.5f);
+            backend.Fill(y.All, 0);
+            var times = new List<double>();
+            for (runs = 0; runs < Repeats + 3; runs++)
+            {
+                backend.Synchronize();
+                long start = Stopwatch.GetTimestamp();
+                run(x.All, y.All);
+                backend.Synchronize();
+                times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            }
+            return BenchOutput.Median(times[3..]);
+        }
+    }
+}
