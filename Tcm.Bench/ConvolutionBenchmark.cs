@@ -34,8 +34,8 @@ internal static class ConvolutionBenchmark
         One(1024, 512, 40), Three(512, 512, 40), One(512, 2048, 20, 3), One(1024, 2048, 20), One(2048, 512, 20, 2),
         Three(512, 512, 20, 2),
         One(256, 256, 160), One(512, 256, 80), One(1024, 256, 40), One(2049, 256, 20),
-        Three(256, 64, 160, 3), Three(256, 64, 80), Three(256, 64, 40), Three(256, 64, 20),
-        new(new(64, 64, 2, 2, 2), 160, 2, true), new(new(64, 1, 2, 2, 2), 320, 2, true),
+        Three(256, 64, 160, 2), Three(256, 64, 80), Three(256, 64, 40), Three(256, 64, 20),
+        new(new(64, 64, 2, 2, 2), 160, 1, true), new(new(64, 1, 2, 2, 2), 320, 1, true),
     ];
 
     private static Layer One(int c, int k, int size, int count = 1) => new(new(c, k, 1, 1), size, count);
