@@ -46,6 +46,15 @@ public abstract class Backend : IDisposable
     /// <summary>From the bytes of a picture to the network's input.</summary>
     public abstract Images.ImageInput Images { get; }
 
+    /// <summary>BatchNorm2d while training.</summary>
+    public virtual Normalization.BatchNormalization BatchNormalization => throw new NotSupportedException();
+
+    /// <summary>Losses over maps, with their gradients.</summary>
+    public virtual Losses.PixelLosses Losses => throw new NotSupportedException();
+
+    /// <summary>Steps of optimisers.</summary>
+    public virtual Optimizers.ParameterUpdates Optimizers => throw new NotSupportedException();
+
     /// <summary>What the memory pool holds now.</summary>
     public abstract MemoryUse Memory { get; }
 

@@ -26,7 +26,7 @@ public readonly record struct AttentionShape(int Batch, int Heads, int Queries, 
 }
 
 /// <summary>y = softmax(scale * q k^T + mask) v for every head.</summary>
-public abstract class MultiHeadAttention
+public abstract partial class MultiHeadAttention
 {
     /// <summary>Computes attention; y is (Batch, Queries, Heads*HeadDim), contiguous.</summary>
     public void Forward(AttentionShape shape, Slice q, Slice k, Slice v, Slice y)

@@ -5,7 +5,7 @@ namespace Tcm.Kernels.Convolution;
 /// <see cref="Run"/> computes
 /// <c>y[n,k,p,q] = act(b[k] + residual[n,k,p,q] + sum over c,r,s of x[n,c,p*stride-pad+r,q*stride-pad+s] * w[k,c,r,s])</c>.
 /// </summary>
-public abstract class Convolution2d
+public abstract partial class Convolution2d
 {
     /// <summary>Packs a filter.</summary>
     /// <param name="filter">The geometry.</param>

@@ -36,7 +36,7 @@ public readonly record struct Broadcast(long Outer, int Middle, int Inner, long 
 }
 
 /// <summary>Maps over tensors. The result may be the same memory as a.</summary>
-public abstract class ElementwiseMaps
+public abstract partial class ElementwiseMaps
 {
     /// <summary>y = f(x)</summary>
     public void Activate(Activation activation, Slice x, Slice y)

@@ -1,7 +1,7 @@
 namespace Tcm.Kernels.Indexing;
 
 /// <summary>Operations that move values without arithmetic.</summary>
-public abstract class DataMovement
+public abstract partial class DataMovement
 {
     /// <summary>y[b,c,r] = x[b,r,c]: transposes each matrix of a batch; x and y do not overlap.</summary>
     public void Transpose(int batch, int rows, int columns, Slice x, Slice y)

@@ -1,7 +1,7 @@
 namespace Tcm.Kernels.Normalization;
 
 /// <summary>Normalisation of each row of a (rows, columns) matrix. x and y may be the same memory.</summary>
-public abstract class RowNormalization
+public abstract partial class RowNormalization
 {
     /// <summary>y = (x - mean) / sqrt(var + eps) * gamma + beta with the biased variance of the row.</summary>
     public void LayerNorm(int rows, int columns, float eps, Slice x, Slice gamma, Slice beta, Slice y)

@@ -1,7 +1,7 @@
 namespace Tcm.Kernels.Pooling;
 
 /// <summary>Average pooling with stride = kernel and no padding, the only pooling of CLIP's ResNet.</summary>
-public abstract class AveragePooling
+public abstract partial class AveragePooling
 {
     /// <summary>y[p, i, j] = mean of the kernel x kernel block of x[p] at (i*kernel, j*kernel); floor mode.</summary>
     /// <param name="planes">N*C</param>

@@ -18,7 +18,7 @@ public readonly record struct ResizeShape(int N, int C, int InH, int InW, int Ou
 }
 
 /// <summary>Resizes planes of floats.</summary>
-public abstract class Resampler
+public abstract partial class Resampler
 {
     /// <summary>y = resize(x), or y += resize(x) with <paramref name="accumulate"/>.</summary>
     /// <param name="mode">The interpolation.</param>

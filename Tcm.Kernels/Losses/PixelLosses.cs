@@ -1,0 +1,59 @@
+namespace Tcm.Kernels.Losses;
+
+/// <summary>
+/// Losses over maps, each computed together with its gradient. All sums run over the whole batch (heads.md section 2.5).
+/// Maps are dense and equally long: prediction, target (0 or 1 unless said), mask (0 or 1). The loss is one float on the
+/// device; the gradient is of the same length as the prediction, overwritten, and already contains the loss's weight.
+/// </summary>
+public abstract class PixelLosses
+{
+    /// <summary>
+    /// Balanced binary cross-entropy: the mean over all positives and the <paramref name="negativeRatio"/> times as many
+    /// hardest negatives: (sum over positives + sum of the n largest over negatives) / (positives + n + 1e-6) with n =
+    /// min(negatives, int(ratio * positives)). Logarithms are clamped at -100.
+    /// </summary>
+    /// <param name="logits">Whether predictions are logits instead of probabilities.</param>
+    /// <param name="negativeRatio">Negatives for each positive.</param>
+    /// <param name="weight">Factor of loss and gradient.</param>
+    /// <param name="prediction">Probabilities, or logits.</param>
+    /// <param name="target">Positive where above 0.</param>
+    /// <param name="mask">Counts where 1.</param>
+    /// <param name="loss">One float, overwritten.</param>
+    /// <param name="gradient">As prediction, overwritten.</param>
+    public void BalancedCrossEntropy(bool logits, float negativeRatio, float weight, Slice prediction, Slice target, Slice mask,
+        Slice loss, Slice gradient)
+    {
+        Validate("BalancedCrossEntropy", prediction, target, mask, loss, gradient);
+        BalancedCrossEntropyCore(logits, negativeRatio, weight, prediction, target, mask, loss, gradient);
+    }
+
+    /// <summary>weight * (1 - 2 sum(p t m) / (sum(p m) + sum(t m) + 1e-6)); targets above 0 count as 1.</summary>
+    public void Dice(float weight, Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient)
+    {
+        Validate("Dice", prediction, target, mask, loss, gradient);
+        DiceCore(weight, prediction, target, mask, loss, gradient);
+    }
+
+    /// <summary>weight * sum(|p - t| m) / (sum(m) + 1e-6) for real-valued targets.</summary>
+    public void MaskedL1(float weight, Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient)
+    {
+        Validate("MaskedL1", prediction, target, mask, loss, gradient);
+        MaskedL1Core(weight, prediction, target, mask, loss, gradient);
+    }
+
+    private static void Validate(string op, Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient)
+    {
+        Check.Positive(op, "length", prediction.Length);
+        Check.Length(op, "target", target, prediction.Length);
+        Check.Length(op, "mask", mask, prediction.Length);
+        Check.Length(op, "gradient", gradient, prediction.Length);
+        Check.Length(op, "loss", loss, 1);
+    }
+
+    private protected abstract void BalancedCrossEntropyCore(bool logits, float negativeRatio, float weight, Slice prediction,
+        Slice target, Slice mask, Slice loss, Slice gradient);
+
+    private protected abstract void DiceCore(float weight, Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient);
+
+    private protected abstract void MaskedL1Core(float weight, Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient);
+}
