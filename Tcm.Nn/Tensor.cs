@@ -1,4 +1,5 @@
 using Tcm.Kernels;
+using Tcm.Nn.Autograd;
 
 namespace Tcm.Nn;
 
@@ -53,7 +54,16 @@ public sealed class Tensor : IDisposable
         }
     }
 
+    /// <summary>Whether the tape that records now, or one that recorded its making, can give it a gradient.</summary>
+    public bool RequiresGradient => Node is not null;
+
     internal int ScopeDepth { get; set; }
+
+    /// <summary>Place in the recorded graph, where there is one.</summary>
+    internal GradientNode? Node { get; set; }
+
+    /// <summary>Whether another handle refers to the same memory.</summary>
+    internal bool IsShared => _owner._references > 1;
 
     /// <summary>Copies values from the host.</summary>
     public static Tensor From(Backend backend, ReadOnlySpan<float> values, Shape shape)
@@ -76,7 +86,28 @@ public sealed class Tensor : IDisposable
             throw new ShapeException($"Reshape: {Shape} to {shape}");
         }
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return new Tensor(this, shape);
+        var view = new Tensor(this, shape);
+        if (Tape.Of(this) is { } tape)
+        {
+            RecordReshape(tape, view);
+        }
+        return view;
+    }
+
+    /// <summary>Another handle of the same values, outside the recorded graph.</summary>
+    internal Tensor Share()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new Tensor(this, Shape);
+    }
+
+    /// <summary>No scope frees this handle any more; it belongs to the caller.</summary>
+    internal void LeaveScope() => ScopeDepth = 0;
+
+    private void RecordReshape(Tape tape, Tensor view)
+    {
+        var shape = Shape;
+        tape.Add("Reshape", view, [this], dy => [dy.Reshape(shape)]);
     }
 
     /// <summary>Copies the values to a new host array.</summary>

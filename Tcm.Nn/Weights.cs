@@ -1,11 +1,13 @@
 using Tcm.Kernels;
+using Tcm.Nn.Autograd;
 using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Nn;
 
 /// <summary>
 /// A place in a checkpoint's tree of names, from which layers are built: making a layer reads its tensors under this
-/// prefix, packs them for the backend and keeps no second copy. <c>weights / "layer1" / "0"</c> goes down the tree.
+/// prefix, packs them for the backend and keeps no second copy. <c>weights / "layer1" / "0"</c> goes down the tree. With a
+/// <see cref="ParameterStore"/> the layers are made to be trained instead: their tensors become parameters of the store.
 /// </summary>
 public readonly struct Weights
 {
@@ -13,10 +15,14 @@ public readonly struct Weights
     private readonly string _prefix;
 
     /// <summary>The root of a checkpoint.</summary>
-    public Weights(Checkpoint checkpoint, Backend backend) : this(checkpoint, backend, "") { }
+    /// <param name="checkpoint">The tensors.</param>
+    /// <param name="backend">Where the layers will compute.</param>
+    /// <param name="store">Receives the parameters of a model that is to be trained; null for inference.</param>
+    public Weights(Checkpoint checkpoint, Backend backend, ParameterStore? store = null) : this(checkpoint, backend, store, "") { }
 
-    private Weights(Checkpoint checkpoint, Backend backend, string prefix)
+    private Weights(Checkpoint checkpoint, Backend backend, ParameterStore? store, string prefix)
     {
+        Store = store;
         _checkpoint = checkpoint;
         Backend = backend;
         _prefix = prefix;
@@ -25,9 +31,12 @@ public readonly struct Weights
     /// <summary>Where the layers will compute.</summary>
     public Backend Backend { get; }
 
+    /// <summary>Where the parameters of a model in training are kept; null for inference.</summary>
+    public ParameterStore? Store { get; }
+
     /// <summary>One step down: the names that start with this prefix, <paramref name="name"/> and a dot.</summary>
     public static Weights operator /(Weights weights, string name) =>
-        new(weights._checkpoint, weights.Backend, weights._prefix + name + ".");
+        new(weights._checkpoint, weights.Backend, weights.Store, weights._prefix + name + ".");
 
     /// <summary>Whether a tensor of this name is there.</summary>
     public bool Has(string name) => _checkpoint.Find(_prefix + name) is not null;
@@ -85,6 +94,19 @@ public readonly struct Weights
         var tensor = Nn.Tensor.From(Backend, values, shape);
         tensor.ScopeDepth = 0;
         return tensor;
+    }
+
+    /// <summary>A learned tensor of a model in training.</summary>
+    public Tensor Parameter(string name, params ReadOnlySpan<int> shape) => Kept(name, shape, learned: true);
+
+    /// <summary>A tensor of a model in training that is not learned but saved: running statistics.</summary>
+    public Tensor Buffer(string name, params ReadOnlySpan<int> shape) => Kept(name, shape, learned: false);
+
+    private Tensor Kept(string name, ReadOnlySpan<int> shape, bool learned)
+    {
+        var place = this;
+        int[] sizes = shape.ToArray();
+        return Store!.GetOrAdd(_prefix + name, () => place.Tensor(name, sizes), learned).Value;
     }
 
     private TensorInfo Find(string name, ReadOnlySpan<int> shape)

@@ -11,7 +11,8 @@ namespace Tcm.Detect.Clip;
 internal sealed class AttentionPool2d : IDisposable
 {
     private readonly int _channels, _heads;
-    private readonly Tensor _meanPosition, _gridPositions;
+    private readonly Tensor? _meanPosition, _gridPositions, _positions;
+    private readonly int _grid;
     private readonly Linear _qkv, _projection;
 
     /// <param name="weights">Place of the pool in the checkpoint.</param>
@@ -23,6 +24,14 @@ internal sealed class AttentionPool2d : IDisposable
     {
         _channels = channels;
         _heads = heads;
+        _grid = grid;
+        _qkv = Linear.Stack(weights, ["q_proj", "k_proj", "v_proj"], channels, channels);
+        _projection = new Linear(weights, "c_proj", outputWidth, channels);
+        if (weights.Store is not null)
+        {
+            _positions = weights.Parameter("positional_embedding", grid * grid + 1, channels);
+            return;
+        }
         float[] positions = weights.Read("positional_embedding", grid * grid + 1, channels);
         _meanPosition = weights.Persistent(positions.AsSpan(0, channels), [channels]);
         // Stored by token, kept by plane: planes are what a resize works on.
@@ -35,8 +44,6 @@ internal sealed class AttentionPool2d : IDisposable
             }
         }
         _gridPositions = weights.Persistent(planes, [1, channels, grid, grid]);
-        _qkv = Linear.Stack(weights, ["q_proj", "k_proj", "v_proj"], channels, channels);
-        _projection = new Linear(weights, "c_proj", outputWidth, channels);
     }
 
     /// <summary>x (B,C,h,w) to tokens (B, 1+h*w, outputWidth), the global one first.</summary>
@@ -45,17 +52,30 @@ internal sealed class AttentionPool2d : IDisposable
         using var scope = TensorScope.Begin();
         var s = x.Shape;
         int batch = s[0], h = s[2], w = s[3];
-        var mean = Functional.Add(Functional.GlobalMean(x), _meanPosition).Reshape([batch, 1, _channels]);
-        var positions = Functional.Interpolate(_gridPositions, h, w, ResizeMode.Bilinear).Reshape([_channels, h, w]);
+        var (meanPosition, gridPositions) = Positions();
+        var mean = Functional.Add(Functional.GlobalMean(x), meanPosition).Reshape([batch, 1, _channels]);
+        var positions = Functional.Interpolate(gridPositions, h, w, ResizeMode.Bilinear).Reshape([_channels, h, w]);
         var pixels = Functional.Transpose(Functional.Add(x, positions).Reshape([batch, _channels, h * w]));
         var qkv = _qkv.Forward(Functional.Concat(mean, pixels));
         return scope.Keep(_projection.Forward(Functional.PackedAttention(qkv, _heads)));
     }
 
+    /// <summary>Positions of the mean token (C) and of the pixels (1,C,grid,grid).</summary>
+    private (Tensor Mean, Tensor Grid) Positions()
+    {
+        if (_positions is null)
+        {
+            return (_meanPosition!, _gridPositions!);
+        }
+        var tokens = _positions.Reshape([1, _grid * _grid + 1, _channels]);
+        var planes = Functional.Transpose(Functional.Narrow(tokens, 1, _grid * _grid));
+        return (Functional.Narrow(tokens, 0, 1).Reshape([_channels]), planes.Reshape([1, _channels, _grid, _grid]));
+    }
+
     public void Dispose()
     {
-        _meanPosition.Dispose();
-        _gridPositions.Dispose();
+        _meanPosition?.Dispose();
+        _gridPositions?.Dispose();
         _qkv.Dispose();
         _projection.Dispose();
     }

@@ -16,6 +16,9 @@ internal abstract class DetectionHead : IDisposable
     /// </summary>
     public abstract Tensor Forward(ReadOnlySpan<Tensor> stages, ForwardObserver? observer);
 
+    /// <summary>All maps that the training objective compares with targets, from the stages as in <see cref="Forward"/>.</summary>
+    public abstract IReadOnlyList<Tensor> TrainingMaps(ReadOnlySpan<Tensor> stages);
+
     /// <summary>From the maps to regions in source coordinates.</summary>
     /// <param name="maps">Values of <see cref="Forward"/>'s result for one image.</param>
     /// <param name="size">Where the network's pixels lie in the source picture.</param>

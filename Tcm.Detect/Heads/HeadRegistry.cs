@@ -8,13 +8,21 @@ namespace Tcm.Detect.Heads;
 /// <summary>The detectors that Tcm knows, by the name that a configuration gives them.</summary>
 internal static class HeadRegistry
 {
-    private static readonly Dictionary<string, Func<Weights, TcmConfig, DetectionHead>> Heads = new()
+    private static readonly Dictionary<string, Method> Methods = new()
     {
-        ["db"] = static (weights, config) => new DbDetector(weights, config),
+        ["db"] = new(static (weights, config) => new DbDetector(weights, config),
+            static (config, options) => new DbObjective(config, options)),
     };
 
-    public static DetectionHead Create(Weights weights, TcmConfig config) =>
-        Heads.TryGetValue(config.Head, out var create)
-            ? create(weights, config)
-            : throw new TcmException($"a model with head '{config.Head}' cannot be run; known heads: {string.Join(", ", Heads.Keys)}");
+    public static DetectionHead Create(Weights weights, TcmConfig config) => Find(config).Detector(weights, config);
+
+    public static TrainingObjective Objective(TcmConfig config, TrainingOptions options) => Find(config).Objective(config, options);
+
+    private static Method Find(TcmConfig config) =>
+        Methods.TryGetValue(config.Head, out var method)
+            ? method
+            : throw new TcmException($"a model with head '{config.Head}' cannot be run; known heads: {string.Join(", ", Methods.Keys)}");
+
+    private sealed record Method(Func<Weights, TcmConfig, DetectionHead> Detector,
+        Func<TcmConfig, TrainingOptions, TrainingObjective> Objective);
 }

@@ -2,6 +2,7 @@ using Tcm.Detect.Clip;
 using Tcm.Detect.Heads;
 using Tcm.Kernels;
 using Tcm.Nn;
+using Tcm.Nn.Autograd;
 using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Detect.Models;
@@ -20,12 +21,13 @@ public sealed class TcmModel : IDisposable
     /// <param name="checkpoint">The tensors, under the names of the official checkpoints; may be disposed afterwards.</param>
     /// <param name="config">What the model consists of.</param>
     /// <param name="backend">Where it will run; must outlive the model.</param>
+    /// <param name="store">Receives the parameters of a model that is to be trained; null for inference.</param>
     /// <exception cref="WeightFormatException">A tensor is missing or has another shape.</exception>
-    public TcmModel(Checkpoint checkpoint, TcmConfig config, Backend backend)
+    public TcmModel(Checkpoint checkpoint, TcmConfig config, Backend backend, ParameterStore? store = null)
     {
         Config = config;
         Backend = backend;
-        var weights = new Weights(checkpoint, backend);
+        var weights = new Weights(checkpoint, backend, store);
         _backbone = new ClipResNet(weights / "backbone", config.BackboneWidth, config.BackboneBlocks);
         _text = config.HasTextBranch ? new TextBranch(weights, config) : null;
         Head = HeadRegistry.Create(weights, config);
@@ -46,12 +48,22 @@ public sealed class TcmModel : IDisposable
     /// <exception cref="ShapeException">Another shape.</exception>
     public Tensor Forward(Tensor input, ForwardObserver? observer = null)
     {
+        using var scope = TensorScope.Begin();
+        var (stages, _) = Features(input, observer);
+        return scope.Keep(Head.Forward(stages, observer));
+    }
+
+    /// <summary>
+    /// Stages x0 (stride 4) to x3 (stride 32), x3 with the score map as its last channel, and the score map S (B,1,h,w) where
+    /// the model has a text branch. The caller's scope owns them.
+    /// </summary>
+    internal (Tensor[] Stages, Tensor? Score) Features(Tensor input, ForwardObserver? observer)
+    {
         var s = input.Shape;
         if (s.Rank != 4 || s[1] != 3 || s[2] % 32 != 0 || s[3] % 32 != 0)
         {
             throw new ShapeException($"TcmModel: input {s}, expected (B,3,H,W) with H and W multiples of 32");
         }
-        using var scope = TensorScope.Begin();
         observer?.Stage("input", input);
         observer?.BeginBlock("stem");
         var x = _backbone.Stem(input);
@@ -69,11 +81,13 @@ public sealed class TcmModel : IDisposable
             stages[i] = x = next;
             observer?.Stage($"x{i}", x);
         }
-        if (_text is not null)
+        if (_text is null)
         {
-            stages[3] = Functional.Concat(stages[3], _text.ScoreMap(stages[3], observer));
+            return (stages, null);
         }
-        return scope.Keep(Head.Forward(stages, observer));
+        var score = _text.ScoreMap(stages[3], observer);
+        stages[3] = Functional.Concat(stages[3], score);
+        return (stages, score);
     }
 
     /// <inheritdoc/>

@@ -15,19 +15,21 @@ internal sealed class TextBranch : IDisposable
     private readonly LanguagePromptGenerator? _languagePrompt;
     private readonly PromptSequence? _prompt;
     private readonly ClipTextEncoder? _encoder;
-    private readonly Tensor? _cachedText, _gamma, _pixelWeight;
+    private readonly Tensor? _cachedText, _gamma, _pixelWeight, _metaQuery, _learnedVisualGamma, _learnedLogitScale;
     private readonly PromptDecoder? _visualPrompt, _contextDecoder;
     private readonly float _visualGamma, _scoreScale = 1;
+    private readonly bool _owned;
 
     public TextBranch(Weights weights, TcmConfig config)
     {
         _config = config;
+        _owned = weights.Store is null;
         int joint = config.JointWidth;
         _pool = new AttentionPool2d(weights / "backbone" / "attnpool", config.BackboneChannels, config.PoolHeads, joint,
             config.PositionGrid);
         if (config.HasCachedText)
         {
-            _cachedText = weights.Persistent(weights.Read("text_features", 1, joint), [1, joint]);
+            _cachedText = Tensor(weights, "text_features", 1, joint);
         }
         else
         {
@@ -36,7 +38,12 @@ internal sealed class TextBranch : IDisposable
                 config.TextLayers, joint);
             var generator = config.LanguagePrompt
                 ? new LanguagePromptGenerator(weights / "prompt_generator", joint, config.TextWidth) : null;
-            if (generator is null || config.FastTcm)
+            if (weights.Store is not null)
+            {
+                (_prompt, _encoder, _languagePrompt) = (prompt, encoder, generator);
+                _metaQuery = config.FastTcm ? weights.Parameter("meta_query", joint) : null;
+            }
+            else if (generator is null || config.FastTcm)
             {
                 // No image changes the text: encode it once and let the encoder go.
                 _cachedText = EncodeOnce(weights, prompt, encoder, generator);
@@ -51,22 +58,24 @@ internal sealed class TextBranch : IDisposable
         }
         if (config.FastTcm && weights.Has("pix_w"))
         {
-            _pixelWeight = weights.Tensor("pix_w", joint, joint);
+            _pixelWeight = Tensor(weights, "pix_w", joint, joint);
         }
         if (config.VisualPrompt)
         {
             _visualPrompt = new PromptDecoder(weights / "visual_prompt_generator", joint, config.DecoderWidth,
                 config.DecoderHeads, config.DecoderLayers);
+            _learnedVisualGamma = _owned ? null : weights.Parameter("vis_gamma");
             _visualGamma = weights.Read("vis_gamma")[0];
         }
         if (config.ContextDecoder)
         {
             _contextDecoder = new PromptDecoder(weights / "context_decoder", joint, config.DecoderWidth,
                 config.DecoderHeads, config.DecoderLayers);
-            _gamma = weights.Tensor("gamma", joint);
+            _gamma = Tensor(weights, "gamma", joint);
         }
         if (config.ScaledScoreMap)
         {
+            _learnedLogitScale = _owned ? null : weights.Parameter("logit_scale");
             _scoreScale = MathF.Exp(weights.Read("logit_scale")[0]);
         }
     }
@@ -94,7 +103,8 @@ internal sealed class TextBranch : IDisposable
         {
             observer?.BeginBlock("visual prompt");
             var prompt = _visualPrompt.Forward(dense, text);
-            visual = Functional.AddScaled(dense, prompt, _visualGamma);
+            visual = _learnedVisualGamma is null ? Functional.AddScaled(dense, prompt, _visualGamma)
+                : Functional.Add(dense, Functional.Multiply(prompt, _learnedVisualGamma));
             observer?.EndBlock();
             TraceImage("dV", prompt);
         }
@@ -113,7 +123,8 @@ internal sealed class TextBranch : IDisposable
         var score = InstanceLanguageMatching.ScoreMap(visual, text, h, w);
         if (_config.ScaledScoreMap)
         {
-            score = Functional.Affine(score, _scoreScale);
+            score = _learnedLogitScale is null ? Functional.Affine(score, _scoreScale)
+                : Functional.Multiply(score, Functional.Exp(_learnedLogitScale));
         }
         observer?.EndBlock();
         observer?.Stage("S", score);
@@ -131,8 +142,8 @@ internal sealed class TextBranch : IDisposable
 
     public void Dispose()
     {
-        foreach (var part in (IDisposable?[])[_pool, _languagePrompt, _prompt, _encoder, _cachedText, _gamma, _pixelWeight,
-            _visualPrompt, _contextDecoder])
+        foreach (var part in (IDisposable?[])[_pool, _languagePrompt, _prompt, _encoder, _visualPrompt, _contextDecoder,
+            .. _owned ? (IDisposable?[])[_cachedText, _gamma, _pixelWeight] : []])
         {
             part?.Dispose();
         }
@@ -143,21 +154,41 @@ internal sealed class TextBranch : IDisposable
     {
         using var scope = TensorScope.Begin();
         int batch = global.Shape[0], joint = _config.JointWidth;
-        if (_cachedText is null)
+        var shared = _cachedText ?? SharedTextInTraining();
+        if (shared is null)
         {
             observer?.BeginBlock("language prompt");
             var offset = _languagePrompt!.Forward(global);
             observer?.EndBlock();
             observer?.Stage("cc", offset);
             observer?.BeginBlock("text encoder");
-            var sequence = Functional.AddToTokens(Functional.Repeat(_prompt!.Tokens, batch), offset);
+            var sequence = Functional.AddToTokens(Functional.Repeat(_prompt!.Tokens(), batch), offset);
             var encoded = _encoder!.Forward(sequence, _prompt.End);
             observer?.EndBlock();
             return scope.Keep(encoded);
         }
-        var text = Functional.Repeat(_cachedText, batch);
+        var text = Functional.Repeat(shared, batch);
         return scope.Keep(_config.FastTcm ? BimodalSimilarity(global, text) : text);
     }
+
+    /// <summary>(1,C): the text feature that no image changes, while its parts are learned; null where the image does.</summary>
+    private Tensor? SharedTextInTraining()
+    {
+        if (_owned || (_languagePrompt is not null && !_config.FastTcm))
+        {
+            return null;
+        }
+        var sequence = Functional.Repeat(_prompt!.Tokens(), 1);
+        if (_languagePrompt is not null)
+        {
+            sequence = Functional.AddToTokens(sequence, _languagePrompt.Forward(_metaQuery!.Reshape([1, _config.JointWidth])));
+        }
+        return _encoder!.Forward(sequence, _prompt.End).Reshape([1, _config.JointWidth]);
+    }
+
+    /// <summary>A tensor that inference owns and training shares with the store.</summary>
+    private static Tensor Tensor(Weights weights, string name, params ReadOnlySpan<int> shape) =>
+        weights.Store is null ? weights.Tensor(name, shape) : weights.Parameter(name, shape);
 
     /// <summary>
     /// FastTCM's bimodal similarity matching (tcm-model.md section 13): the text moves towards the image by their cosine,
@@ -182,7 +213,7 @@ internal sealed class TextBranch : IDisposable
         LanguagePromptGenerator? generator)
     {
         using var scope = TensorScope.Begin();
-        var sequence = Functional.Repeat(prompt.Tokens, 1);
+        var sequence = Functional.Repeat(prompt.Tokens(), 1);
         if (generator is not null)
         {
             float[] query = weights.Read("meta_query");

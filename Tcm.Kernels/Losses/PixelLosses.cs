@@ -20,8 +20,10 @@ public abstract class PixelLosses
     /// <param name="mask">Counts where 1.</param>
     /// <param name="loss">One float, overwritten.</param>
     /// <param name="gradient">As prediction, overwritten.</param>
+    /// <param name="broadcastImages">0, or the number of images N for the reference's broadcast form of its auxiliary loss:
+    /// every image's map is multiplied with every image's mask (tcm-model.md section 10.1).</param>
     public void BalancedCrossEntropy(bool logits, float negativeRatio, float weight, Slice prediction, Slice target, Slice mask,
-        Slice loss, Slice gradient)
+        Slice loss, Slice gradient, int broadcastImages = 0)
     {
         Validate("BalancedCrossEntropy", prediction, target, mask, loss, gradient);
         BalancedCrossEntropyCore(logits, negativeRatio, weight, prediction, target, mask, loss, gradient);

@@ -1,6 +1,5 @@
 using Tcm.Kernels;
 using Tcm.Kernels.Convolution;
-using Tcm.Kernels.Normalization;
 
 namespace Tcm.Nn.Layers;
 
@@ -10,7 +9,9 @@ namespace Tcm.Nn.Layers;
 /// </summary>
 public sealed class Conv2d : IDisposable
 {
-    private readonly PreparedConvolution _prepared;
+    private readonly PreparedConvolution? _prepared;
+    private readonly ConvolutionParameters? _parameters;
+    private readonly Conv2dFilter _filter;
 
     /// <summary>Reads <c>name.weight</c>, <c>name.bias</c> where there is one, and the four tensors of the norm.</summary>
     /// <param name="weights">Place of the parent in the checkpoint.</param>
@@ -21,6 +22,13 @@ public sealed class Conv2d : IDisposable
     public Conv2d(Weights weights, string name, Conv2dFilter filter, string? batchNorm = null,
         Activation activation = Activation.None)
     {
+        _filter = filter;
+        if (weights.Store is not null)
+        {
+            _parameters = new ConvolutionParameters(weights, name, batchNorm, activation, filter.K, filter.K,
+                filter.C / filter.Groups, filter.R, filter.S);
+            return;
+        }
         var conv = weights / name;
         using var w = conv.ReadLarge("weight", filter.K, filter.C / filter.Groups, filter.R, filter.S);
         float[] b = conv.Has("bias") ? conv.Read("bias", filter.K) : new float[filter.K];
@@ -32,21 +40,32 @@ public sealed class Conv2d : IDisposable
     }
 
     /// <summary>act(norm(conv(x)) + residual) for x (N,C,H,W).</summary>
-    public Tensor Forward(Tensor x, Tensor? residual = null) => PreparedForward.Run(_prepared, x, residual);
+    public Tensor Forward(Tensor x, Tensor? residual = null) => _prepared is not null
+        ? PreparedForward.Run(_prepared, x, residual)
+        : Train(x, residual);
+
+    private Tensor Train(Tensor x, Tensor? residual) => _parameters!.Forward(
+        w => Functional.Conv2d(x, w, _filter.Stride, _filter.Padding, _filter.Groups), residual);
 
     /// <inheritdoc/>
-    public void Dispose() => _prepared.Dispose();
+    public void Dispose() => _prepared?.Dispose();
 }
 
 /// <summary>torch.nn.ConvTranspose2d with kernel 2 and stride 2, an optional BatchNorm2d and an activation.</summary>
 public sealed class ConvTranspose2d : IDisposable
 {
-    private readonly PreparedConvolution _prepared;
+    private readonly PreparedConvolution? _prepared;
+    private readonly ConvolutionParameters? _parameters;
 
     /// <summary>Reads <c>name.weight</c> (C,K,2,2), <c>name.bias</c> and the norm's tensors.</summary>
     public ConvTranspose2d(Weights weights, string name, int c, int k, string? batchNorm = null,
         Activation activation = Activation.None)
     {
+        if (weights.Store is not null)
+        {
+            _parameters = new ConvolutionParameters(weights, name, batchNorm, activation, k, c, k, 2, 2);
+            return;
+        }
         var conv = weights / name;
         float[] w = conv.Read("weight", c, k, 2, 2);
         float[] b = conv.Has("bias") ? conv.Read("bias", k) : new float[k];
@@ -58,23 +77,12 @@ public sealed class ConvTranspose2d : IDisposable
     }
 
     /// <summary>x (N,C,H,W) to (N,K,2H,2W).</summary>
-    public Tensor Forward(Tensor x) => PreparedForward.Run(_prepared, x, null);
+    public Tensor Forward(Tensor x) => _prepared is not null ? PreparedForward.Run(_prepared, x, null) : Train(x);
+
+    private Tensor Train(Tensor x) => _parameters!.Forward(w => Functional.ConvTranspose2d(x, w), null);
 
     /// <inheritdoc/>
-    public void Dispose() => _prepared.Dispose();
-}
-
-/// <summary>torch.nn.BatchNorm2d at inference: a scale and a shift for each channel.</summary>
-internal static class BatchNorm2d
-{
-    private const float Eps = 1e-5f;
-
-    public static void Fold(Weights norm, Span<float> w, Span<float> b, int run)
-    {
-        int k = b.Length;
-        BatchNormFolding.Fold(w, b, norm.Read("weight", k), norm.Read("bias", k), norm.Read("running_mean", k),
-            norm.Read("running_var", k), Eps, run);
-    }
+    public void Dispose() => _prepared?.Dispose();
 }
 
 internal static class PreparedForward

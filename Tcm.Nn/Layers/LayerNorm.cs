@@ -4,12 +4,15 @@ namespace Tcm.Nn.Layers;
 public sealed class LayerNorm : IDisposable
 {
     private readonly Tensor _gamma, _beta;
+    private readonly bool _owned;
 
     /// <summary>Reads <c>name.weight</c> and <c>name.bias</c>, both (width).</summary>
     public LayerNorm(Weights weights, string name, int width)
     {
-        _gamma = (weights / name).Tensor("weight", width);
-        _beta = (weights / name).Tensor("bias", width);
+        var norm = weights / name;
+        _owned = weights.Store is null;
+        _gamma = _owned ? norm.Tensor("weight", width) : norm.Parameter("weight", width);
+        _beta = _owned ? norm.Tensor("bias", width) : norm.Parameter("bias", width);
     }
 
     /// <summary>Normalises each row of x (..., width).</summary>
@@ -18,7 +21,10 @@ public sealed class LayerNorm : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _gamma.Dispose();
-        _beta.Dispose();
+        if (_owned)
+        {
+            _gamma.Dispose();
+            _beta.Dispose();
+        }
     }
 }

@@ -1,5 +1,6 @@
 using Tcm.Kernels;
 using Tcm.Kernels.Attention;
+using Tcm.Nn.Autograd;
 
 namespace Tcm.Nn;
 
@@ -24,6 +25,10 @@ public static partial class Functional
             3 * width, 3 * width, 3 * width);
         qkv.Backend.Attention.Forward(shape, data, data.Part(width, data.Length - width),
             data.Part(2 * width, data.Length - 2 * width), y.Data);
+        if (Tape.Of(qkv) is { } tape)
+        {
+            RecordPackedAttention(tape, shape, qkv, y);
+        }
         return y;
     }
 
@@ -45,6 +50,37 @@ public static partial class Functional
         var shape = new AttentionShape(q.Shape[0], heads, q.Shape[1], kv.Shape[1], width / heads,
             1 / MathF.Sqrt(width / heads), false, width, 2 * width, 2 * width);
         q.Backend.Attention.Forward(shape, q.Data, kv.Data, kv.Data.Part(width, kv.Length - width), y.Data);
+        if (Tape.Of(q, kv) is { } tape)
+        {
+            RecordCrossAttention(tape, shape, q, kv, y);
+        }
         return y;
+    }
+
+    private static void RecordPackedAttention(Tape tape, AttentionShape shape, Tensor qkv, Tensor y)
+    {
+        var saved = tape.Save(qkv);
+        tape.Add("Attention", y, [qkv], dy =>
+        {
+            var gradient = new Tensor(dy.Backend, saved.Shape);
+            Slice x = saved.Data, d = gradient.Data;
+            dy.Backend.Attention.Backward(shape, x, From(x, 1), From(x, 2), dy.Data, d, From(d, 1), From(d, 2));
+            return [gradient];
+        });
+
+        Slice From(Slice packed, int part) => packed.Part(part * shape.Width, packed.Length - part * shape.Width);
+    }
+
+    private static void RecordCrossAttention(Tape tape, AttentionShape shape, Tensor q, Tensor kv, Tensor y)
+    {
+        var (query, keyValue) = (tape.Save(q), tape.Save(kv));
+        tape.Add("Attention", y, [q, kv], dy =>
+        {
+            Tensor dq = new(dy.Backend, query.Shape), dkv = new(dy.Backend, keyValue.Shape);
+            long rest = dkv.Length - shape.Width;
+            dy.Backend.Attention.Backward(shape, query.Data, keyValue.Data, keyValue.Data.Part(shape.Width, rest), dy.Data, dq.Data,
+                dkv.Data, dkv.Data.Part(shape.Width, rest));
+            return [dq, dkv];
+        });
     }
 }

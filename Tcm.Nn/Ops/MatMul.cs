@@ -1,5 +1,6 @@
 using Tcm.Kernels;
 using Tcm.Kernels.MatrixProduct;
+using Tcm.Nn.Autograd;
 
 namespace Tcm.Nn;
 
@@ -21,6 +22,31 @@ public static partial class Functional
         var y = new Tensor(a.Backend, [batch, m, n]);
         a.Backend.MatrixProduct.Multiply(
             new MatrixShape(batch, m, n, k, false, transposeB, (long)m * k, (long)k * n, (long)m * n), a.Data, b.Data, y.Data);
+        if (Tape.Of(a, b) is { } tape)
+        {
+            RecordMatMul(tape, a, b, y, transposeB);
+        }
+        return y;
+    }
+
+    private static void RecordMatMul(Tape tape, Tensor a, Tensor b, Tensor y, bool transposeB)
+    {
+        Tensor? left = b.RequiresGradient ? tape.Save(a) : null, right = a.RequiresGradient ? tape.Save(b) : null;
+        tape.Add("MatMul", y, [a, b], dy =>
+        [
+            right is null ? null : Product(dy, right, false, !transposeB),
+            left is null ? null : transposeB ? Product(dy, left, true, false) : Product(left, dy, true, false),
+        ]);
+    }
+
+    /// <summary>op(a) op(b) for each matrix of a batch, with any transposes.</summary>
+    private static Tensor Product(Tensor a, Tensor b, bool transposeA, bool transposeB)
+    {
+        int batch = a.Shape[0], m = a.Shape[transposeA ? 2 : 1], k = a.Shape[transposeA ? 1 : 2];
+        int n = b.Shape[transposeB ? 1 : 2];
+        var y = new Tensor(a.Backend, [batch, m, n]);
+        a.Backend.MatrixProduct.Multiply(new MatrixShape(batch, m, n, k, transposeA, transposeB, (long)m * k, (long)k * n,
+            (long)m * n), a.Data, b.Data, y.Data);
         return y;
     }
 }

@@ -1,4 +1,5 @@
 using Tcm.Kernels;
+using Tcm.Nn.Autograd;
 
 namespace Tcm.Nn;
 
@@ -11,6 +12,7 @@ public static partial class Functional
         var s = x.Shape;
         var y = new Tensor(x.Backend, [s[0], s[2], s[1]]);
         x.Backend.Indexing.Transpose(s[0], s[1], s[2], x.Data, y.Data);
+        Tape.Of(x)?.Add("Transpose", y, [x], static dy => [Transpose(dy)]);
         return y;
     }
 
@@ -44,6 +46,13 @@ public static partial class Functional
         long runA = a.Length / s[0], runB = b.Length / s[0];
         a.Backend.Indexing.CopyRuns(s[0], runA, a.Data, runA, y.Data, runA + runB);
         a.Backend.Indexing.CopyRuns(s[0], runB, b.Data, runB, y.Data.Part(runA, y.Length - runA), runA + runB);
+        if (Tape.Of(a, b) is { } tape)
+        {
+            bool wantsA = a.RequiresGradient, wantsB = b.RequiresGradient;
+            int first = s[1], second = t[1];
+            tape.Add(op, y, [a, b], dy =>
+                [wantsA ? Narrow(dy, 0, first) : null, wantsB ? Narrow(dy, first, second) : null]);
+        }
         return y;
     }
 
@@ -60,6 +69,10 @@ public static partial class Functional
         var y = new Tensor(x.Backend, new Shape(sizes));
         x.Backend.Indexing.CopyRuns(sizes[0], row * count, x.Data.Part(row * start, x.Length - row * start), image, y.Data,
             row * count);
+        if (Tape.Of(x) is { } tape)
+        {
+            RecordNarrow(tape, x, y, start);
+        }
         return y;
     }
 
@@ -68,6 +81,46 @@ public static partial class Functional
     {
         var y = new Tensor(x.Backend, [count, .. x.Shape.ToArray()]);
         x.Backend.Indexing.CopyRuns(count, x.Length, x.Data, 0, y.Data, x.Length);
+        var shape = x.Shape;
+        Tape.Of(x)?.Add("Repeat", y, [x], dy => [Sum(dy, 1, count, checked((int)shape.Length), shape)]);
         return y;
+    }
+
+    /// <summary>Rows of an embedding table (rows, width): (ids.Length, width).</summary>
+    public static Tensor Embedding(Tensor table, ReadOnlySpan<int> ids)
+    {
+        Rank("Embedding", table, 2, "(rows,width)");
+        int rows = table.Shape[0], width = table.Shape[1];
+        var y = new Tensor(table.Backend, [ids.Length, width]);
+        table.Backend.Indexing.GatherRows(rows, width, table.Data, ids, y.Data);
+        if (Tape.Of(table) is { } tape)
+        {
+            RecordEmbedding(tape, table, ids.ToArray(), y);
+        }
+        return y;
+    }
+
+    private static void RecordNarrow(Tape tape, Tensor x, Tensor y, int start)
+    {
+        var s = x.Shape;
+        tape.Add("Narrow", y, [x], dy =>
+        {
+            var dx = new Tensor(dy.Backend, s);
+            long image = dx.Length / s[0], row = image / s[1], run = dy.Length / s[0];
+            dy.Backend.Fill(dx.Data, 0);
+            dy.Backend.Indexing.CopyRuns(s[0], run, dy.Data, run, dx.Data.Part(row * start, dx.Length - row * start), image);
+            return [dx];
+        });
+    }
+
+    private static void RecordEmbedding(Tape tape, Tensor table, int[] ids, Tensor y)
+    {
+        var s = table.Shape;
+        tape.Add("Embedding", y, [table], dy =>
+        {
+            var dtable = new Tensor(dy.Backend, s);
+            dy.Backend.Indexing.ScatterAddRows(s[0], s[1], dy.Data, ids, dtable.Data);
+            return [dtable];
+        });
     }
 }

@@ -1,4 +1,5 @@
 using Tcm.Kernels;
+using Tcm.Nn.Autograd;
 
 namespace Tcm.Nn;
 
@@ -16,6 +17,10 @@ public static partial class Functional
         var y = new Tensor(x.Backend, x.Shape);
         x.Backend.Normalization.LayerNorm(checked((int)(x.Length / columns)), columns, eps, x.Data, gamma.Data, beta.Data,
             y.Data);
+        if (Tape.Of(x, gamma, beta) is { } tape)
+        {
+            RecordLayerNorm(tape, x, gamma, beta, y, eps);
+        }
         return y;
     }
 
@@ -25,6 +30,10 @@ public static partial class Functional
         int columns = x.Shape[-1];
         var y = new Tensor(x.Backend, x.Shape);
         x.Backend.Normalization.L2Normalize(checked((int)(x.Length / columns)), columns, eps, x.Data, y.Data);
+        if (Tape.Of(x) is { } tape)
+        {
+            RecordL2Normalize(tape, x, y, eps);
+        }
         return y;
     }
 
@@ -34,6 +43,49 @@ public static partial class Functional
         int columns = x.Shape[-1];
         var y = new Tensor(x.Backend, x.Shape);
         x.Backend.Normalization.Softmax(checked((int)(x.Length / columns)), columns, x.Data, y.Data);
+        if (Tape.Of(x) is { } tape)
+        {
+            RecordSoftmax(tape, x, y);
+        }
         return y;
+    }
+
+    private static void RecordLayerNorm(Tape tape, Tensor x, Tensor gamma, Tensor beta, Tensor y, float eps)
+    {
+        var (input, scale) = (tape.Save(x), tape.Save(gamma));
+        tape.Add("LayerNorm", y, [x, gamma, beta], dy =>
+        {
+            int columns = dy.Shape[-1];
+            var dx = new Tensor(dy.Backend, dy.Shape);
+            Tensor dgamma = new(dy.Backend, scale.Shape), dbeta = new(dy.Backend, scale.Shape);
+            dy.Backend.Normalization.LayerNormBackward(checked((int)(dy.Length / columns)), columns, eps, input.Data, scale.Data,
+                dy.Data, dx.Data, dgamma.Data, dbeta.Data);
+            return [dx, dgamma, dbeta];
+        });
+    }
+
+    private static void RecordL2Normalize(Tape tape, Tensor x, Tensor y, float eps)
+    {
+        var input = tape.Save(x);
+        tape.Add("L2Normalize", y, [x], dy =>
+        {
+            int columns = dy.Shape[-1];
+            var dx = new Tensor(dy.Backend, dy.Shape);
+            dy.Backend.Normalization.L2NormalizeBackward(checked((int)(dy.Length / columns)), columns, eps, input.Data, dy.Data,
+                dx.Data);
+            return [dx];
+        });
+    }
+
+    private static void RecordSoftmax(Tape tape, Tensor x, Tensor y)
+    {
+        var result = tape.Save(y);
+        tape.Add("Softmax", y, [x], dy =>
+        {
+            int columns = dy.Shape[-1];
+            var dx = new Tensor(dy.Backend, dy.Shape);
+            dy.Backend.Normalization.SoftmaxBackward(checked((int)(dy.Length / columns)), columns, result.Data, dy.Data, dx.Data);
+            return [dx];
+        });
     }
 }

@@ -42,6 +42,15 @@ internal sealed class DbDetector : DetectionHead
         return scope.Keep(probability);
     }
 
+    /// <summary>P, T and B, each (B,1,H,W).</summary>
+    public override IReadOnlyList<Tensor> TrainingMaps(ReadOnlySpan<Tensor> stages)
+    {
+        var neck = _neck.Forward(stages);
+        var probability = _head.Probability(neck);
+        var threshold = _head.Threshold(neck);
+        return [probability, threshold, DbHead.Binary(probability, threshold)];
+    }
+
     public override IReadOnlyList<TextRegion> Extract(ReadOnlySpan<float> maps, NetworkSize size,
         TextDetectorOptions options) =>
         new DbPostProcessor(options.Db).Detect(maps, size.PaddedWidth, size.PaddedHeight, size.PaddedWidth,

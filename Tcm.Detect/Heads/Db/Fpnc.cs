@@ -36,8 +36,13 @@ internal sealed class Fpnc : IDisposable
             var level = _laterals[i].Forward(stages[i]);
             if (above is not null)
             {
-                Functional.AddUpsampled(level, above, ResizeMode.Nearest);
+                var below = level;
+                level = Functional.AddUpsampled(level, above, ResizeMode.Nearest);
                 above.Dispose();
+                if (!ReferenceEquals(level, below))
+                {
+                    below.Dispose();
+                }
             }
             smooth[i] = _smooths[i].Forward(level);
             above = level;

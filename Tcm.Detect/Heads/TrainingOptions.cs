@@ -1,0 +1,14 @@
+namespace Tcm.Detect.Heads;
+
+/// <summary>Switches of the training objective.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Whether the score map is compared with the text's pixels (the paper's auxiliary loss).</summary>
+    public bool AuxiliaryLoss { get; init; } = true;
+
+    /// <summary>
+    /// Whether the auxiliary loss multiplies every picture's map with every other picture's mask, as the reference code does
+    /// by accident of broadcasting. For comparison with it only.
+    /// </summary>
+    public bool ReferenceAuxiliaryLoss { get; init; }
+}
