@@ -52,6 +52,7 @@ public sealed unsafe class CpuBackend : Backend
         Resampling = new CpuResampler(this);
         Indexing = new CpuDataMovement(this);
         Images = new CpuImageInput(this);
+        BatchNormalization = new CpuBatchNormalization(this);
     }
 
     /// <summary>The vector width in use.</summary>
@@ -98,6 +99,9 @@ public sealed unsafe class CpuBackend : Backend
 
     /// <inheritdoc/>
     public override ImageInput Images { get; }
+
+    /// <inheritdoc/>
+    public override BatchNormalization BatchNormalization { get; }
 
     /// <inheritdoc/>
     public override MemoryUse Memory => _memory.Use;
