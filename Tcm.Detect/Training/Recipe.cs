@@ -82,8 +82,18 @@ public sealed record AugmentationSection
     /// <summary>Side of the square canvas, a multiple of 32.</summary>
     public int Side { get; set; } = 640;
 
-    /// <summary>Range of the factor by which a picture is resized before cropping.</summary>
+    /// <summary>
+    /// <c>east</c> is the paper's: a rectangle of any size that cuts no text, scaled to the canvas. <c>window</c> resizes by a
+    /// factor from <see cref="Scale"/> and takes a window of the canvas's size, mostly around a text: control over the size of
+    /// text, for short runs on small canvases.
+    /// </summary>
+    public string Crop { get; set; } = "east";
+
+    /// <summary>Range of the factor by which a picture is resized before cropping, drawn evenly on a logarithmic scale.</summary>
     public IReadOnlyList<double> Scale { get; set; } = [0.5, 3.0];
+
+    /// <summary>With <c>window</c>: width is stretched against height by up to this factor, either way.</summary>
+    public double Aspect { get; set; } = 1;
 
     /// <summary>Range of the rotation, degrees to either side.</summary>
     public double Rotation { get; set; } = 10;

@@ -116,6 +116,9 @@ public static class RecipeReader
         Require(recipe.CheckpointEvery > 0, $"checkpointEvery: {recipe.CheckpointEvery}");
         Require(recipe.Augmentation.Side is > 0 and <= 8192 && recipe.Augmentation.Side % 32 == 0,
             $"augmentation.side: {recipe.Augmentation.Side}, expected a multiple of 32");
+        Require(recipe.Augmentation.Crop is "east" or "window",
+            $"augmentation.crop: '{recipe.Augmentation.Crop}', expected east or window");
+        Require(recipe.Augmentation.Aspect >= 1, $"augmentation.aspect: {recipe.Augmentation.Aspect}, expected 1 or more");
         RequireScale(recipe.Augmentation.Scale, "augmentation.scale");
         Require(recipe.Optimizer.Rate > 0, $"optimizer.rate: {recipe.Optimizer.Rate}");
         Require(recipe.Optimizer.Average is >= 0 and < 1, $"optimizer.average: {recipe.Optimizer.Average}");
