@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using Tcm.Detect.Heads;
-using Tcm.Detect.Models;
 using Tcm.Detect.Training.Augmentation;
 using Tcm.Kernels;
 using Tcm.Nn;

@@ -11,7 +11,7 @@ internal struct SeededRandom
 
     /// <param name="seed">Of the run.</param>
     /// <param name="stream">What it is for: a sample's number, a tensor's name.</param>
-    public SeededRandom(ulong seed, ulong stream) => _state = Mix(seed + Golden) ^ Mix(stream + (2 * Golden));
+    public SeededRandom(ulong seed, ulong stream) => _state = Mix(seed + Golden) ^ Mix(~stream + Golden);
 
     /// <summary>64 random bits.</summary>
     public ulong NextBits() => Mix(_state += Golden);

@@ -58,7 +58,7 @@ public sealed class Trainer : IDisposable
         _objective = HeadRegistry.Objective(recipe.Model, recipe.Loss);
         _optimizer = OptimizerFactory.Create(recipe.Optimizer, _store);
         _schedule = OptimizerFactory.Schedule(recipe);
-        _average = recipe.Optimizer.Average > 0 ? OptimizerFactory.Average(recipe.Optimizer, _store) : null;
+        _average = OptimizerFactory.Average(recipe.Optimizer, _store);
         _state = new TrainingState(_store, _optimizer, _average);
         if (resumeFrom is not null)
         {
@@ -113,10 +113,10 @@ public sealed class Trainer : IDisposable
         double norm = double.NaN;
         if (_recipe.Optimizer.ClipNorm > 0)
         {
-            norm = GradientClipping.ByNorm(_optimizer.Tensors, (float)_recipe.Optimizer.ClipNorm);
+            norm = GradientClipping.ByNorm(_optimizer.Tensors, _recipe.Optimizer.ClipNorm);
         }
-        double rate = _schedule.Rate(_state.Step);
-        _optimizer.Step((float)rate);
+        double rate = _schedule.At(_state.Step);
+        _optimizer.Step(rate);
         _average?.Update();
         _state.Step++;
         return new StepReport(_state.Step, losses, total, rate, norm, Stopwatch.GetElapsedTime(start).TotalSeconds, waited);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Tcm.Kernels;
 using Tcm.Nn;
 using Tcm.Nn.Autograd;
 using Tcm.Nn.Checkpoints;
@@ -13,7 +12,9 @@ namespace Tcm.Detect.Training;
 /// </summary>
 internal sealed class TrainingState
 {
-    private const string StepKey = "tcm.step", BestKey = "tcm.best";
+    private const string StepKey = "tcm.step", BestKey = "tcm.best", OptimizerKey = "tcm.optimizer.steps",
+        AverageKey = "tcm.average.updates";
+    private const string Model = "model/", Moments = "optimizer/", Averages = "average/";
     private readonly ParameterStore _store;
     private readonly Optimizer _optimizer;
     private readonly MovingAverage? _average;
@@ -41,7 +42,8 @@ internal sealed class TrainingState
         {
             [StepKey] = Step.ToString(CultureInfo.InvariantCulture),
             [BestKey] = Best.ToString("R", CultureInfo.InvariantCulture),
-            ["tcm.optimizer.steps"] = _optimizer.Steps.ToString(CultureInfo.InvariantCulture),
+            [OptimizerKey] = _optimizer.Steps.ToString(CultureInfo.InvariantCulture),
+            [AverageKey] = (_average?.Updates ?? 0).ToString(CultureInfo.InvariantCulture),
         };
         var infos = tensors.Select(t => new TensorInfo(t.Name, ElementType.Float32, t.Value.Shape.ToArray())).ToList();
         SafetensorsWriter.Write(path, metadata, infos, (info, values) =>
@@ -57,7 +59,6 @@ internal sealed class TrainingState
     {
         using var file = CheckpointFile.Open(path);
         Step = Number(file, StepKey);
-        _optimizer.Steps = Number(file, "tcm.optimizer.steps");
         Best = double.Parse(file.Metadata.GetValueOrDefault(BestKey, "0"), CultureInfo.InvariantCulture);
         foreach (var (name, tensor) in All())
         {
@@ -67,8 +68,13 @@ internal sealed class TrainingState
             {
                 throw new WeightFormatException($"{path}: '{name}' is {info.ShapeText}, the recipe's model has {tensor.Shape}");
             }
-            tensor.Backend.Upload(file.Read(name), tensor.Data);
         }
+        foreach (var parameter in _store.All)
+        {
+            parameter.Value.Backend.Upload(file.Read(Model + parameter.Name), parameter.Value.Data);
+        }
+        _optimizer.Restore(Number(file, OptimizerKey), name => file.Read(Moments + name));
+        _average?.Restore(Number(file, AverageKey), name => file.Read(Averages + name));
     }
 
     private static int Number(Checkpoint file, string key) =>
@@ -76,7 +82,7 @@ internal sealed class TrainingState
             ? value : throw new WeightFormatException($"{file.Path}: no training state ('{key}' is missing)");
 
     private IEnumerable<(string Name, Tensor Value)> All() =>
-        _store.All.Select(p => ("model/" + p.Name, p.Value))
-            .Concat(_optimizer.State.Select(s => ("optimizer/" + s.Name, s.Value)))
-            .Concat(_average is null ? [] : _average.State.Select(s => ("average/" + s.Name, s.Value)));
+        _store.All.Select(p => (Model + p.Name, p.Value))
+            .Concat(_optimizer.State.Select(s => (Moments + s.Name, s.Tensor)))
+            .Concat(_average is null ? [] : _average.State.Select(s => (Averages + s.Name, s.Tensor)));
 }

@@ -5,8 +5,10 @@ using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Elementwise;
 using Tcm.Kernels.Images;
 using Tcm.Kernels.Indexing;
+using Tcm.Kernels.Losses;
 using Tcm.Kernels.MatrixProduct;
 using Tcm.Kernels.Normalization;
+using Tcm.Kernels.Optimizers;
 using Tcm.Kernels.Pooling;
 using Tcm.Kernels.Reduction;
 using Tcm.Kernels.Resampling;
@@ -53,6 +55,8 @@ public sealed unsafe class CpuBackend : Backend
         Indexing = new CpuDataMovement(this);
         Images = new CpuImageInput(this);
         BatchNormalization = new CpuBatchNormalization(this);
+        Losses = new CpuPixelLosses(this);
+        Optimizers = new CpuParameterUpdates(this);
     }
 
     /// <summary>The vector width in use.</summary>
@@ -102,6 +106,12 @@ public sealed unsafe class CpuBackend : Backend
 
     /// <inheritdoc/>
     public override BatchNormalization BatchNormalization { get; }
+
+    /// <inheritdoc/>
+    public override PixelLosses Losses { get; }
+
+    /// <inheritdoc/>
+    public override ParameterUpdates Optimizers { get; }
 
     /// <inheritdoc/>
     public override MemoryUse Memory => _memory.Use;

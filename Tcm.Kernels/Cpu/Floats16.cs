@@ -8,6 +8,7 @@ internal readonly unsafe struct Floats16(Vector512<float> value) : IFloatVector<
 {
     private const int ExponentBias = 127;
     private const int MagicBits = 0x4B400000;
+    private const int RootHalfBits = 0x3F3504F3;
 
     public readonly Vector512<float> Value = value;
 
@@ -43,6 +44,17 @@ internal readonly unsafe struct Floats16(Vector512<float> value) : IFloatVector<
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats16 Abs(Floats16 a) => new(Vector512.Abs(a.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 Sqrt(Floats16 a) => new(Vector512.Sqrt(a.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Floats16 Mantissa, Floats16 Exponent) Split(Floats16 x)
+    {
+        var bits = x.Value.AsInt32();
+        var exponent = (bits - Vector512.Create(RootHalfBits)) >> 23;
+        return (new((bits - (exponent << 23)).AsSingle()), new(Vector512.ConvertToSingle(exponent)));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats16 CopySign(Floats16 magnitude, Floats16 sign) => new(Vector512.CopySign(magnitude.Value, sign.Value));

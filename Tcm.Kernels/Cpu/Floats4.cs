@@ -10,6 +10,7 @@ internal readonly unsafe struct Floats4(Vector128<float> value) : IFloatVector<F
 {
     private const int ExponentBias = 127;
     private const int MagicBits = 0x4B400000;
+    private const int RootHalfBits = 0x3F3504F3;
 
     public readonly Vector128<float> Value = value;
 
@@ -45,6 +46,17 @@ internal readonly unsafe struct Floats4(Vector128<float> value) : IFloatVector<F
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats4 Abs(Floats4 a) => new(Vector128.Abs(a.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats4 Sqrt(Floats4 a) => new(Vector128.Sqrt(a.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Floats4 Mantissa, Floats4 Exponent) Split(Floats4 x)
+    {
+        var bits = x.Value.AsInt32();
+        var exponent = (bits - Vector128.Create(RootHalfBits)) >> 23;
+        return (new((bits - (exponent << 23)).AsSingle()), new(Vector128.ConvertToSingle(exponent)));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats4 CopySign(Floats4 magnitude, Floats4 sign) => new(Vector128.CopySign(magnitude.Value, sign.Value));

@@ -9,6 +9,7 @@ internal readonly unsafe struct Floats8(Vector256<float> value) : IFloatVector<F
 {
     private const int ExponentBias = 127;
     private const int MagicBits = 0x4B400000;
+    private const int RootHalfBits = 0x3F3504F3;
 
     public readonly Vector256<float> Value = value;
 
@@ -44,6 +45,17 @@ internal readonly unsafe struct Floats8(Vector256<float> value) : IFloatVector<F
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats8 Abs(Floats8 a) => new(Vector256.Abs(a.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats8 Sqrt(Floats8 a) => new(Vector256.Sqrt(a.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Floats8 Mantissa, Floats8 Exponent) Split(Floats8 x)
+    {
+        var bits = x.Value.AsInt32();
+        var exponent = (bits - Vector256.Create(RootHalfBits)) >> 23;
+        return (new((bits - (exponent << 23)).AsSingle()), new(Vector256.ConvertToSingle(exponent)));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats8 CopySign(Floats8 magnitude, Floats8 sign) => new(Vector256.CopySign(magnitude.Value, sign.Value));

@@ -32,6 +32,11 @@ internal unsafe interface IFloatVector<T> where T : struct, IFloatVector<T>
 
     static abstract T Abs(T a);
 
+    static abstract T Sqrt(T a);
+
+    /// <summary>x = mantissa * 2^exponent with sqrt(1/2) &lt;= mantissa &lt; sqrt(2), for positive normal numbers.</summary>
+    static abstract (T Mantissa, T Exponent) Split(T x);
+
     /// <summary>The value of <paramref name="magnitude"/> with the sign of <paramref name="sign"/>.</summary>
     static abstract T CopySign(T magnitude, T sign);
 

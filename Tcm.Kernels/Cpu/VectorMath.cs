@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace Tcm.Kernels.Cpu;
 
 /// <summary>
-/// Element-wise functions of vectors, for every width. Errors: Exp and Sigmoid within 2 ulp; QuickGelu and Gelu within 2 ulp
+/// Element-wise functions of vectors, for every width. Errors: Exp, Log, Log1P and Sigmoid within 2 ulp; QuickGelu and Gelu within 2 ulp
 /// of the larger of result and input. Every width computes the same bits on processors with fused multiply-add.
 /// </summary>
 internal static class VectorMath
@@ -66,6 +66,45 @@ internal static class VectorMath
         p = T.MultiplyAdd(p, r, T.Create(5.0000001201e-1f));
         p = T.MultiplyAdd(p, r * r, r) + T.Create(1f);
         return T.ScaleByPowerOfTwo(p, biasedN);
+    }
+
+    /// <summary>
+    /// ln x = n ln 2 + ln m with m in [sqrt(1/2), sqrt(2)), where a polynomial does (coefficients of Cephes' logf). Minus
+    /// infinity for 0, NaN below; keeps NaN and infinity, and serves subnormal numbers.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Log<T>(T x) where T : struct, IFloatVector<T>
+    {
+        T zero = T.Create(0f), smallestNormal = T.Create(1.17549435e-38f);
+        T normal = T.SelectGreater(smallestNormal, x, x * T.Create(16777216f), x);
+        var (m, n) = T.Split(normal);
+        n -= T.SelectGreater(smallestNormal, x, T.Create(24f), zero);
+        T f = m - T.Create(1f), s = f * f;
+        T p = T.MultiplyAdd(T.Create(7.0376836292e-2f), f, T.Create(-1.1514610310e-1f));
+        p = T.MultiplyAdd(p, f, T.Create(1.1676998740e-1f));
+        p = T.MultiplyAdd(p, f, T.Create(-1.2420140846e-1f));
+        p = T.MultiplyAdd(p, f, T.Create(1.4249322787e-1f));
+        p = T.MultiplyAdd(p, f, T.Create(-1.6668057665e-1f));
+        p = T.MultiplyAdd(p, f, T.Create(2.0000714765e-1f));
+        p = T.MultiplyAdd(p, f, T.Create(-2.4999993993e-1f));
+        p = T.MultiplyAdd(p, f, T.Create(3.3333331174e-1f));
+        // ln 2 in two parts, as in Exp.
+        T y = T.MultiplyAdd(T.Create(-2.12194440e-4f), n, p * s * f);
+        y = T.MultiplyAdd(T.Create(-0.5f), s, y) + f;
+        y = T.MultiplyAdd(T.Create(0.693359375f), n, y);
+        // x - x is NaN for NaN and infinity; infinity gets its value back.
+        y = T.SelectGreater(x, T.Create(float.MaxValue), x, y + (x - x));
+        y = T.SelectGreater(x, zero, y, T.Create(float.NegativeInfinity) + (x - x));
+        return T.SelectGreater(zero, x, T.Create(float.NaN), y);
+    }
+
+    /// <summary>ln(1 + x) for 0 &lt;= x &lt;= 1, without loss where x is small.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Log1P<T>(T x) where T : struct, IFloatVector<T>
+    {
+        // What 1 + x has lost of x comes back with the slope of the logarithm there.
+        T sum = T.Create(1f) + x;
+        return Log(sum) + (x - (sum - T.Create(1f))) / sum;
     }
 
     /// <summary>1 / (1 + exp(-x))</summary>

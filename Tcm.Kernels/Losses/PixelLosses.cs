@@ -10,23 +10,31 @@ public abstract class PixelLosses
     /// <summary>
     /// Balanced binary cross-entropy: the mean over all positives and the <paramref name="negativeRatio"/> times as many
     /// hardest negatives: (sum over positives + sum of the n largest over negatives) / (positives + n + 1e-6) with n =
-    /// min(negatives, int(ratio * positives)). Logarithms are clamped at -100.
+    /// min(negatives, int(ratio * positives)). Among equally hard negatives those of lower index count, so that it is exactly
+    /// n of them. Of probabilities logarithms are clamped at -100, and the gradient is (p - t) / max(p (1 - p), 1e-12), both
+    /// as in PyTorch. Without positives loss and gradient are 0.
     /// </summary>
     /// <param name="logits">Whether predictions are logits instead of probabilities.</param>
     /// <param name="negativeRatio">Negatives for each positive.</param>
     /// <param name="weight">Factor of loss and gradient.</param>
     /// <param name="prediction">Probabilities, or logits.</param>
     /// <param name="target">Positive where above 0.</param>
-    /// <param name="mask">Counts where 1.</param>
+    /// <param name="mask">Counts where above 0.</param>
     /// <param name="loss">One float, overwritten.</param>
     /// <param name="gradient">As prediction, overwritten.</param>
     /// <param name="broadcastImages">0, or the number of images N for the reference's broadcast form of its auxiliary loss:
-    /// every image's map is multiplied with every image's mask (tcm-model.md section 10.1).</param>
+    /// every image's losses count under the positives and negatives of each image, while positives and n are not multiplied
+    /// (tcm-model.md section 10.1).</param>
     public void BalancedCrossEntropy(bool logits, float negativeRatio, float weight, Slice prediction, Slice target, Slice mask,
         Slice loss, Slice gradient, int broadcastImages = 0)
     {
-        Validate("BalancedCrossEntropy", prediction, target, mask, loss, gradient);
-        BalancedCrossEntropyCore(logits, negativeRatio, weight, prediction, target, mask, loss, gradient);
+        const string op = "BalancedCrossEntropy";
+        Validate(op, prediction, target, mask, loss, gradient);
+        int images = Math.Max(1, broadcastImages);
+        Check.That(broadcastImages >= 0 && prediction.Length % images == 0,
+            $"{op}: {prediction.Length} values in {broadcastImages} images");
+        Check.That(negativeRatio >= 0, $"{op}: {negativeRatio} negatives for each positive");
+        BalancedCrossEntropyCore(logits, negativeRatio, weight, images, prediction, target, mask, loss, gradient);
     }
 
     /// <summary>weight * (1 - 2 sum(p t m) / (sum(p m) + sum(t m) + 1e-6)); targets above 0 count as 1.</summary>
@@ -52,8 +60,13 @@ public abstract class PixelLosses
         Check.Length(op, "loss", loss, 1);
     }
 
-    private protected abstract void BalancedCrossEntropyCore(bool logits, float negativeRatio, float weight, Slice prediction,
-        Slice target, Slice mask, Slice loss, Slice gradient);
+    /// <summary>The n of a batch.</summary>
+    internal static long WantedNegatives(float negativeRatio, long positives, long negatives) =>
+        (long)Math.Min(negatives, Math.Floor((double)negativeRatio * positives));
+
+    /// <summary>Pairs (map i, masks j) of <paramref name="images"/> images are counted; 1 is the plain loss of the batch.</summary>
+    private protected abstract void BalancedCrossEntropyCore(bool logits, float negativeRatio, float weight, int images,
+        Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient);
 
     private protected abstract void DiceCore(float weight, Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient);
 

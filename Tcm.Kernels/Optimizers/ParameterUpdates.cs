@@ -67,14 +67,15 @@ public abstract class ParameterUpdates
 /// <summary>
 /// Adam: m = beta1 m + (1-beta1) g; v = beta2 v + (1-beta2) g²; p -= rate * (m / correction1) / (sqrt(v / correction2) + eps).
 /// Decay is added to the gradient (L2), or with <paramref name="Decoupled"/> applied as p *= 1 - rate * decay first (AdamW).
+/// Double, because 1 - beta loses digits in single precision.
 /// </summary>
-public readonly record struct AdamStep(float Rate, float Beta1, float Beta2, float Eps, float Decay, bool Decoupled,
-    float Correction1, float Correction2);
+public readonly record struct AdamStep(double Rate, double Beta1, double Beta2, double Eps, double Decay, bool Decoupled,
+    double Correction1, double Correction2);
 
 /// <summary>
 /// Rectified Adam as in Ranger (training-and-eval.md section 4.3): p -= rate * stepSize * direction, where direction is
 /// m / (sqrt(v) + eps) once <paramref name="Rectified"/>, else m; decay * p is added to the direction (into m itself while
 /// not rectified, as the reference does).
 /// </summary>
-public readonly record struct RectifiedAdamStep(float Rate, float Beta1, float Beta2, float Eps, float Decay, bool Rectified,
-    float StepSize);
+public readonly record struct RectifiedAdamStep(double Rate, double Beta1, double Beta2, double Eps, double Decay,
+    bool Rectified, double StepSize);

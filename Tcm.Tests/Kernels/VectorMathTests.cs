@@ -18,6 +18,12 @@ public sealed class VectorMathTests
             (x, y) => 3 * Ulp(x) + 1e-37, -60, 60);
         Compare(level, new GeluMap(), x => ReferenceMath.Activate(Activation.Gelu, x), (x, y) => 2 * Ulp(x), -30, 30);
         Compare(level, new ErfMap(), ReferenceMath.Erf, (x, y) => 2 * Ulp(y), -10, 10);
+        foreach (var (from, to) in new[] { (1e-44f, 1e-37f), (1e-37f, 1e-5f), (1e-5f, 1f), (0.98f, 1.02f), (0.5f, 3f), (1f, 3e38f) })
+        {
+            Compare(level, new LogMap(), Math.Log, (x, y) => 2 * Ulp(y), from, to);
+        }
+        Compare(level, new Log1PMap(), x => x < 1e-4 ? x - x * x / 2 + x * x * x / 3 : Math.Log(1 + x), (x, y) => 2 * Ulp(y), 0, 1e-4f);
+        Compare(level, new Log1PMap(), x => Math.Log(1 + x), (x, y) => 2 * Ulp(y), 1e-4f, 1);
     }
 
     [Fact]
@@ -26,6 +32,17 @@ public sealed class VectorMathTests
         var x = System.Runtime.Intrinsics.Vector128.Create(float.NaN, float.NegativeInfinity, float.PositiveInfinity, 0f);
         var y = VectorMath.Exp(x);
         Assert.Equal([float.NaN, 0, float.PositiveInfinity, 1], [y[0], y[1], y[2], y[3]]);
+    }
+
+    [Fact]
+    public void Log_keeps_special_values()
+    {
+        var x = System.Runtime.Intrinsics.Vector128.Create(0f, -1f, float.PositiveInfinity, 1f);
+        var y = VectorMath.Log(new Floats4(x)).Value;
+        Assert.Equal([float.NegativeInfinity, float.NaN, float.PositiveInfinity, 0], [y[0], y[1], y[2], y[3]]);
+        x = System.Runtime.Intrinsics.Vector128.Create(float.NaN, -float.NaN, float.NegativeInfinity, -0f);
+        y = VectorMath.Log(new Floats4(x)).Value;
+        Assert.Equal([float.NaN, float.NaN, float.NaN, float.NegativeInfinity], [y[0], y[1], y[2], y[3]]);
     }
 
     private static double Ulp(double value) => MathF.BitIncrement(Math.Abs((float)value)) - (double)Math.Abs((float)value);
@@ -97,5 +114,15 @@ public sealed class VectorMathTests
     private struct ErfMap : IMap
     {
         public readonly T Apply<T>(T x) where T : struct, IFloatVector<T> => VectorMath.Erf(x);
+    }
+
+    private struct LogMap : IMap
+    {
+        public readonly T Apply<T>(T x) where T : struct, IFloatVector<T> => VectorMath.Log(x);
+    }
+
+    private struct Log1PMap : IMap
+    {
+        public readonly T Apply<T>(T x) where T : struct, IFloatVector<T> => VectorMath.Log1P(x);
     }
 }

@@ -29,11 +29,21 @@ internal sealed record KernelCase(string Name, int[] Inputs, int Output, Action<
     /// <summary>Inputs are uniform in [-Range, Range).</summary>
     public float Range { get; init; } = 1;
 
+    /// <summary>Makes other values of the uniform ones: from the number of the input, the index and the value.</summary>
+    public Func<int, int, float, float>? Map { get; init; }
+
     public override string ToString() => Name;
 
     /// <summary>Reproducible values, the same for every backend; shared, not to be written to.</summary>
     public static float[] Values(int length, int seed, float range = 1) =>
         values.GetOrAdd((length, seed, range), static key => Generate(key.Length, key.Seed, key.Range));
+
+    /// <summary>The values of an input.</summary>
+    public float[] Initial(int length, int input)
+    {
+        float[] uniform = Values(length, 100 + input, Range);
+        return Map is null ? uniform : [.. uniform.Select((value, i) => Map(input, i, value))];
+    }
 
     private static float[] Generate(int length, int seed, float range)
     {
@@ -67,7 +77,7 @@ internal sealed class LoadedCase : IDisposable
         _case = kernelCase;
         _backend = backend;
         _prepared = kernelCase.Prepare?.Invoke(backend);
-        _inputs = [.. kernelCase.Inputs.Select((length, i) => Load(KernelCase.Values(length, 100 + i, kernelCase.Range)))];
+        _inputs = [.. kernelCase.Inputs.Select((length, i) => Load(kernelCase.Initial(length, i)))];
         // The output starts with values too: what an operation must not touch, or adds to, is compared like the rest.
         _output = kernelCase.InPlace is { } input ? _inputs[input] : Load(KernelCase.Values(kernelCase.Output, 99));
     }

@@ -21,6 +21,8 @@ internal static class KernelCases
         ["Resampling"] = [.. ImageCases.Resampling()],
         ["Indexing"] = [.. ImageCases.Indexing()],
         ["Images"] = [.. ImageCases.Images()],
+        ["Losses"] = [.. LossCases.All()],
+        ["Optimizers"] = [.. OptimizerCases.All()],
     };
 
     public static float[] Expected(KernelCase kernelCase) => expected.GetOrAdd(kernelCase.Name, _ =>

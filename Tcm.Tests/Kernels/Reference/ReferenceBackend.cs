@@ -4,8 +4,10 @@ using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Elementwise;
 using Tcm.Kernels.Images;
 using Tcm.Kernels.Indexing;
+using Tcm.Kernels.Losses;
 using Tcm.Kernels.MatrixProduct;
 using Tcm.Kernels.Normalization;
+using Tcm.Kernels.Optimizers;
 using Tcm.Kernels.Pooling;
 using Tcm.Kernels.Reduction;
 using Tcm.Kernels.Resampling;
@@ -43,6 +45,10 @@ internal sealed class ReferenceBackend : Backend
     public override DataMovement Indexing { get; } = new ReferenceDataMovement();
 
     public override ImageInput Images { get; } = new ReferenceImageInput();
+
+    public override PixelLosses Losses { get; } = new ReferencePixelLosses();
+
+    public override ParameterUpdates Optimizers { get; } = new ReferenceParameterUpdates();
 
     public override MemoryUse Memory => new(Interlocked.Read(ref _inUse), 0, Interlocked.Read(ref _allocations));
 
