@@ -104,7 +104,7 @@ internal static class Conv2dKernels
         where TActivation : struct, IGpuActivation
     {
         int plane = args.P * args.Q;
-        sum += args.Bias[k];
+        sum += args.HasBias != 0 ? args.Bias[k] : 0;
         if (args.HasResidual != 0)
         {
             sum += args.Residual[(n * args.Filters + k) * plane + pixel];
@@ -142,7 +142,7 @@ internal static class Conv2dKernels
 internal struct DirectConvArgs
 {
     public ArrayView<float> X, Weight, Bias, Residual, Y;
-    public int HasResidual, Outputs, Channels, Filters, GroupChannels, GroupFilters;
+    public int HasBias, HasResidual, Outputs, Channels, Filters, GroupChannels, GroupFilters;
     public int H, W, R, S, Stride, Padding, P, Q, YImageStride;
 }
 
@@ -211,7 +211,7 @@ internal struct Im2colOperand : IGemmOperand
 internal struct ConvStore : IGemmStore
 {
     public ArrayView<float> Y, Residual, Bias;
-    public int HasResidual, M, N, Groups, YImageStride;
+    public int HasBias, HasResidual, M, N, Groups, YImageStride;
 
     /// <summary>1 when four outputs of a row may be loaded and stored at once.</summary>
     public int Vector;
@@ -239,7 +239,7 @@ internal struct ConvStore : IGemmStore
             {
                 r = TileRow.Load(Residual, residual, N - n, Vector);
             }
-            float bias = Bias[k];
+            float bias = HasBias != 0 ? Bias[k] : 0;
             TileRow.Store(Y, at, N - n, Vector, new Float4(TActivation.Apply(v.X + bias + r.X),
                 TActivation.Apply(v.Y + bias + r.Y), TActivation.Apply(v.Z + bias + r.Z), TActivation.Apply(v.W + bias + r.W)));
         }
@@ -250,7 +250,7 @@ internal struct ConvStore : IGemmStore
 internal struct PixelShuffleStore : IGemmStore
 {
     public ArrayView<float> Y, Residual, Bias;
-    public int HasResidual, K, N, W, YImageStride;
+    public int HasBias, HasResidual, K, N, W, YImageStride;
 
     /// <summary>1 when pairs of outputs may be stored at once.</summary>
     public int Vector;
@@ -280,8 +280,11 @@ internal struct PixelShuffleStore : IGemmStore
     private readonly void Pair<TActivation>(int batch, int k, int corner, float left, float right)
         where TActivation : struct, IGpuActivation
     {
-        left += Bias[k];
-        right += Bias[k];
+        if (HasBias != 0)
+        {
+            left += Bias[k];
+            right += Bias[k];
+        }
         if (HasResidual != 0)
         {
             int residual = batch * K * 4 * N + corner;

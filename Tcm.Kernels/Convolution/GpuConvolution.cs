@@ -18,7 +18,7 @@ internal enum GpuConvolutionVersion
     Gemm128,
 }
 
-internal sealed class GpuConvolution(GpuBackend backend) : Convolution2d
+internal sealed partial class GpuConvolution(GpuBackend backend) : Convolution2d
 {
     /// <summary>The version of convolutions prepared from now on; for the ladder benchmark and the tests.</summary>
     public GpuConvolutionVersion Version { get; set; }
@@ -123,6 +123,7 @@ internal sealed class DirectConvolution : GpuPreparedConvolution
             Bias = _bias.View.BaseView,
             Residual = call.ResidualView,
             Y = call.YView,
+            HasBias = 1,
             HasResidual = call.HasResidual,
             Outputs = (int)outputs,
             Channels = f.C,
@@ -190,6 +191,7 @@ internal sealed class GemmConvolution : GpuPreparedConvolution
             Y = call.YView,
             Residual = call.ResidualView,
             Bias = _weights.Bias,
+            HasBias = 1,
             HasResidual = call.HasResidual,
             M = _m,
             N = pixels,
@@ -280,6 +282,7 @@ internal sealed class TransposedConvolution : GpuPreparedConvolution
                 Y = call.YView,
                 Residual = call.ResidualView,
                 Bias = _weights.Bias,
+                HasBias = 1,
                 HasResidual = call.HasResidual,
                 K = Filter.K,
                 N = pixels,

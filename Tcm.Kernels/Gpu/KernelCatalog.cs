@@ -19,8 +19,8 @@ internal static class KernelCatalog
 {
     public static IReadOnlyList<GpuKernel> All { get; } =
     [
-        .. Conv2dKernels.All, .. MatrixKernels.All, .. AttentionKernels.All, .. NormalizationKernels.All,
-        .. ElementwiseKernels.All, .. ReductionKernels.All, .. PoolingKernels.All, .. ResamplingKernels.All,
-        .. DataMovementKernels.All, .. ImageKernels.All,
+        .. Conv2dKernels.All, .. Conv2dGradientKernels.All, .. MatrixKernels.All, .. AttentionKernels.All,
+        .. NormalizationKernels.All, .. ElementwiseKernels.All, .. ReductionKernels.All, .. PoolingKernels.All,
+        .. ResamplingKernels.All, .. DataMovementKernels.All, .. ImageKernels.All,
     ];
 }

@@ -153,7 +153,7 @@ public sealed class GpuParityTests
 
     private static string[] VersionsOf(string family) => family switch
     {
-        "Convolution" => Enum.GetNames<GpuConvolutionVersion>(),
+        "Convolution" or "ConvolutionTraining" => Enum.GetNames<GpuConvolutionVersion>(),
         "MatrixProduct" => Enum.GetNames<GpuMatrixVersion>(),
         "Images" => [nameof(GpuVersion.Auto)],
         _ => Enum.GetNames<GpuVersion>(),
@@ -169,7 +169,7 @@ public sealed class GpuParityTests
         ((GpuPooling)backend.Pooling).Version = simple;
         ((GpuResampler)backend.Resampling).Version = simple;
         ((GpuDataMovement)backend.Indexing).Version = simple;
-        if (family == "Convolution")
+        if (family is "Convolution" or "ConvolutionTraining")
         {
             ((GpuConvolution)backend.Convolution).Version = Enum.Parse<GpuConvolutionVersion>(version);
         }
