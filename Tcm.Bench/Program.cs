@@ -6,6 +6,7 @@ var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured i
     NetworkBenchmark.Create(),
     ConvolutionBenchmark.Create(),
     KernelsBenchmark.Create(),
+    TrainingBenchmark.Create(),
     PostprocessBenchmark.Create(),
 };
 return root.Parse(args).Invoke();

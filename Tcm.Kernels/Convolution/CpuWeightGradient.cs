@@ -12,7 +12,7 @@ namespace Tcm.Kernels.Convolution;
 /// </summary>
 internal static unsafe class CpuWeightGradient<T> where T : struct, IFloatVector<T>
 {
-    private const int PixelBlock = 256;
+    private const int PixelBlock = 128;
     private const int StripsPerTask = 16;
     private const int WantedTasks = 32;
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Tcm.Nn.Autograd;
 
 /// <summary>The gradient of an operation's result to the gradients of its operands, null where none is wanted.</summary>
@@ -53,6 +55,12 @@ public sealed class Tape : IDisposable
     public static Tape Record() => current = new Tape(current, current is { IsRecomputing: true });
 
     internal static Tape Recompute() => current = new Tape(current, recomputing: true);
+
+    /// <summary>
+    /// Called after each operation's backward function with its name, the shape of its result and the time it took (until the
+    /// device had the work done). For profiles; null costs nothing.
+    /// </summary>
+    public Action<string, Shape, TimeSpan>? Observer { get; set; }
 
     /// <summary>Stops recording until the result is disposed.</summary>
     internal static Pause Suspend()
@@ -118,7 +126,13 @@ public sealed class Tape : IDisposable
         result.Node.Accumulate(gradient);
         for (int i = _entries.Count - 1; i >= 0; i--)
         {
+            long start = Observer is null ? 0 : Stopwatch.GetTimestamp();
             Propagate(_entries[i]);
+            if (Observer is not null)
+            {
+                result.Backend.Synchronize();
+                Observer(_entries[i].Name, _entries[i].Result.Shape, Stopwatch.GetElapsedTime(start));
+            }
             int end = i + 1 < _entries.Count ? _entries[i + 1].FirstSaved : _saved.Count;
             for (int s = _entries[i].FirstSaved; s < end; s++)
             {
