@@ -7,6 +7,7 @@ var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured i
     ConvolutionBenchmark.Create(),
     KernelsBenchmark.Create(),
     TrainingBenchmark.Create(),
+    TrainingKernelsBenchmark.Create(),
     PostprocessBenchmark.Create(),
 };
 return root.Parse(args).Invoke();

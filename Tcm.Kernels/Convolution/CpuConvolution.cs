@@ -39,10 +39,22 @@ internal sealed partial class CpuConvolution(CpuBackend backend) : Convolution2d
 }
 
 /// <summary>A packed filter that knows how to run.</summary>
-internal abstract class CpuPreparedConvolution(Conv2dFilter filter, bool transposed, Activation activation)
+internal abstract unsafe class CpuPreparedConvolution(Conv2dFilter filter, bool transposed, Activation activation)
     : PreparedConvolution(filter, transposed, activation)
 {
     public abstract void Run(ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride);
+
+    protected CpuConvolutionCall Call(ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride, CpuBuffer bias) =>
+        new()
+        {
+            Shape = new Conv2dShape(Filter, input),
+            X = CpuBackend.Pointer(x),
+            Y = CpuBackend.Pointer(y),
+            Residual = residual is { } r ? CpuBackend.Pointer(r) : null,
+            Bias = bias.Pointer,
+            Activation = Activation,
+            YImageStride = yImageStride,
+        };
 
     /// <summary>K biases, zeros where the convolution has none.</summary>
     protected static CpuBuffer BiasOrZeros(ReadOnlySpan<float> bias, int k) =>

@@ -3,12 +3,15 @@ using Tcm.Kernels.Cpu;
 namespace Tcm.Kernels.Convolution;
 
 /// <summary>
-/// Convolution while training on the CPU. The forward pass packs the filter and runs the direct algorithm; the input
+/// Convolution while training on the CPU. The forward pass packs the filter and runs what inference runs; the input
 /// gradient of a stride-1 convolution is the convolution with the flipped, transposed filter, that of the 2x2 stride-2
 /// convolution is the transposed convolution; the weight gradient has an algorithm of its own.
 /// </summary>
 internal sealed unsafe partial class CpuConvolution
 {
+    /// <summary>With fewer output pixels than this the transform of the filters costs more than the products it saves.</summary>
+    private const int WinogradPixels = 256;
+
     private protected override void ForwardCore(Conv2dShape shape, Slice x, Slice w, Slice y)
     {
         switch (backend.Level)
@@ -48,64 +51,79 @@ internal sealed unsafe partial class CpuConvolution
 
     private void Forward<T>(Conv2dShape shape, Slice x, Slice w, Slice y) where T : struct, IFloatVector<T>
     {
-        var weight = Span(w);
-        using CpuPreparedConvolution prepared = shape.Filter.Groups > 1
-            ? new CpuGroupedConvolution<T>(backend, shape.Filter, weight, [], Activation.None)
-            : new CpuDirectConvolution<T>(backend, shape.Filter, weight, [], Activation.None);
-        prepared.Run(shape.Input, x, y, null, shape.OutputImage);
+        float* weight = CpuBackend.Pointer(w);
+        var call = Call(shape, x, y);
+        if (shape.Filter.Groups > 1)
+        {
+            CpuGroupedConvolution<T>.Run(backend, call, weight);
+        }
+        else
+        {
+            Convolve<T>(call, FilterView.Stored(shape.Filter, weight));
+        }
     }
 
     private void InputGradient<T>(Conv2dShape shape, Slice dy, Slice w, Slice dx) where T : struct, IFloatVector<T>
     {
         var f = shape.Filter;
-        bool covers = f.Groups == 1 && f.Stride == 2 && f.R == 2 && f.S == 2 && f.Padding == 0 && shape.Input.H == 2 * shape.P
-            && shape.Input.W == 2 * shape.Q;
-        if (covers)
+        float* weight = CpuBackend.Pointer(w);
+        var outputs = new ImageBatch(shape.Input.N, shape.P, shape.Q);
+        // With an odd size the last row or column of x is read by nothing, and the transposed convolution does not reach it.
+        if (f is { R: 2, S: 2, Stride: 2, Padding: 0, Groups: 1 } && shape.Input.H % 2 == 0 && shape.Input.W % 2 == 0)
         {
-            using var transposed = new CpuTransposedConvolution<T>(backend, f.K, f.C, Span(w), [], Activation.None);
-            transposed.Run(new ImageBatch(shape.Input.N, shape.P, shape.Q), dy, dx, null, shape.InputImage);
+            using var packed = backend.Allocate(f.WeightLength);
+            CpuTransposedConvolution<T>.Pack(backend, f.K, f.C, weight, CpuBackend.Pointer(packed.All));
+            // Shape's own P and Q are not those of a transposed convolution, so the distance between images is given.
+            var call = Call(new Conv2dShape(new Conv2dFilter(f.K, f.C, 2, 2, 2), outputs), dy, dx);
+            call.YImageStride = shape.InputImage;
+            CpuTransposedConvolution<T>.Run(backend, call, CpuBackend.Pointer(packed.All));
             return;
         }
-        if (f.Groups > 1 || f.Stride != 1 || f.R != f.S || f.Padding >= f.R)
+        if (f is { Stride: 1, Groups: 1 } && f.R == f.S && f.Padding < f.R)
         {
-            var job = new GeneralInputGradient
-            {
-                Shape = shape,
-                Dy = CpuBackend.Pointer(dy),
-                W = CpuBackend.Pointer(w),
-                Dx = CpuBackend.Pointer(dx),
-            };
-            backend.Team.Run(shape.Input.N * f.C, ref job);
+            var turned = new Conv2dFilter(f.K, f.C, f.R, f.S, 1, f.R - 1 - f.Padding);
+            Convolve<T>(Call(new Conv2dShape(turned, outputs), dy, dx), FilterView.Turned(f, weight));
             return;
         }
-        var flipped = new Conv2dFilter(f.K, f.C, f.R, f.S, 1, f.R - 1 - f.Padding);
-        using var weights = Flip(w, f);
-        using var prepared = new CpuDirectConvolution<T>(backend, flipped,
-            new ReadOnlySpan<float>(weights.Pointer, checked((int)f.WeightLength)), [], Activation.None);
-        prepared.Run(new ImageBatch(shape.Input.N, shape.P, shape.Q), dy, dx, null, shape.InputImage);
+        var job = new GeneralInputGradient
+        {
+            Shape = shape,
+            Dy = CpuBackend.Pointer(dy),
+            W = weight,
+            Dx = CpuBackend.Pointer(dx),
+        };
+        backend.Team.Run(shape.Input.N * f.C, ref job);
     }
 
-    /// <summary>(K,C,R,S) as (C,K,R,S) with both filter axes reversed.</summary>
-    private static CpuBuffer Flip(Slice w, Conv2dFilter f)
+    /// <summary>Packs the filter into pooled memory and runs the algorithm that suits it, without groups.</summary>
+    private void Convolve<T>(in CpuConvolutionCall call, FilterView weight) where T : struct, IFloatVector<T>
     {
-        var flipped = new CpuBuffer(f.WeightLength);
-        int area = f.R * f.S;
-        float* source = CpuBackend.Pointer(w);
-        for (int k = 0; k < f.K; k++)
+        var shape = call.Shape;
+        bool winograd = CpuWinogradConvolution<T>.Suits(shape.Filter)
+            && (long)shape.Input.N * shape.P * shape.Q >= WinogradPixels;
+        using var packed = backend.Allocate(winograd
+            ? WinogradFilters<T>.PackedFloats(shape.Filter) : CpuDirectConvolution<T>.PackedFloats(shape.Filter));
+        float* filters = CpuBackend.Pointer(packed.All);
+        if (winograd)
         {
-            for (int c = 0; c < f.C; c++, source += area)
-            {
-                float* target = flipped.Pointer + (((long)c * f.K) + k) * area;
-                for (int i = 0; i < area; i++)
-                {
-                    target[i] = source[area - 1 - i];
-                }
-            }
+            WinogradFilters<T>.Pack(backend, shape.Filter, weight, filters);
+            CpuWinogradConvolution<T>.Run(backend, call, filters);
         }
-        return flipped;
+        else
+        {
+            CpuDirectConvolution<T>.Pack(backend, shape.Filter, weight, filters);
+            CpuDirectConvolution<T>.Run(backend, call, filters);
+        }
     }
 
-    private static ReadOnlySpan<float> Span(Slice slice) => new(CpuBackend.Pointer(slice), checked((int)slice.Length));
+    private static CpuConvolutionCall Call(Conv2dShape shape, Slice x, Slice y) => new()
+    {
+        Shape = shape,
+        X = CpuBackend.Pointer(x),
+        Y = CpuBackend.Pointer(y),
+        Activation = Activation.None,
+        YImageStride = shape.OutputImage,
+    };
 
     /// <summary>Any geometry, by its definition: a task is one plane of dx.</summary>
     private struct GeneralInputGradient : IJob

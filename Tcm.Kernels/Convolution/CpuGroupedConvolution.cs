@@ -23,19 +23,8 @@ internal sealed unsafe class CpuGroupedConvolution<T> : CpuPreparedConvolution w
 
     public override long PackedBytes => _weight.Bytes + _bias.Bytes;
 
-    public override void Run(ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride)
-    {
-        var job = new Job
-        {
-            Owner = this,
-            Shape = new Conv2dShape(Filter, input),
-            X = CpuBackend.Pointer(x),
-            Y = CpuBackend.Pointer(y),
-            Residual = residual is { } r ? CpuBackend.Pointer(r) : null,
-            YImageStride = yImageStride,
-        };
-        _backend.Team.Run(input.N * Filter.K, ref job);
-    }
+    public override void Run(ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride) =>
+        Run(_backend, Call(input, x, y, residual, yImageStride, _bias), _weight.Pointer);
 
     public override void Dispose()
     {
@@ -43,12 +32,18 @@ internal sealed unsafe class CpuGroupedConvolution<T> : CpuPreparedConvolution w
         _bias.Dispose();
     }
 
+    public static void Run(CpuBackend backend, in CpuConvolutionCall call, float* weight)
+    {
+        var job = new Job { Call = call, Weight = weight };
+        backend.Team.Run(call.Shape.Input.N * call.Shape.Filter.K, ref job);
+    }
+
     private struct Job : IJob
     {
-        public CpuGroupedConvolution<T> Owner;
-        public Conv2dShape Shape;
-        public float* X, Y, Residual;
-        public long YImageStride;
+        public CpuConvolutionCall Call;
+        public float* Weight;
+
+        private readonly Conv2dShape Shape => Call.Shape;
 
         public readonly void Run(int task)
         {
@@ -56,8 +51,8 @@ internal sealed unsafe class CpuGroupedConvolution<T> : CpuPreparedConvolution w
             int k = task % f.K, image = task / f.K, inputs = f.C / f.Groups, group = k / (f.K / f.Groups);
             int p = Shape.P, q = Shape.Q, h = Shape.Input.H, w = Shape.Input.W;
             float* sums = Scratch.Get(q);
-            float* weights = Owner._weight.Pointer + ((long)k * inputs * f.R * f.S);
-            float* planes = X + (image * Shape.InputImage) + ((long)group * inputs * h * w);
+            float* weights = Weight + ((long)k * inputs * f.R * f.S);
+            float* planes = Call.X + (image * Shape.InputImage) + ((long)group * inputs * h * w);
             for (int i = 0; i < p; i++)
             {
                 new Span<float>(sums, q).Clear();
@@ -73,9 +68,9 @@ internal sealed unsafe class CpuGroupedConvolution<T> : CpuPreparedConvolution w
                     }
                 }
                 long offset = (((long)k * p) + i) * q;
-                float* residual = Residual == null ? null : Residual + (image * Shape.OutputImage) + offset;
-                Epilogue<T>.Row(sums, Owner._bias.Pointer[k], residual, Y + (image * YImageStride) + offset, q,
-                    Owner.Activation);
+                float* residual = Call.Residual == null ? null : Call.Residual + (image * Shape.OutputImage) + offset;
+                Epilogue<T>.Row(sums, Call.BiasOf(k), residual, Call.Y + (image * Call.YImageStride) + offset, q,
+                    Call.Activation);
             }
         }
 

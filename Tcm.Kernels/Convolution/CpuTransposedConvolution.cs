@@ -22,8 +22,7 @@ internal sealed unsafe class CpuTransposedConvolution<T> : CpuPreparedConvolutio
         _weight = new CpuBuffer(4L * k * c);
         fixed (float* source = weight)
         {
-            // (C, 4K) seen as its transpose: 4K rows, one float apart; columns 4K apart. 4K is a multiple of a strip.
-            Gemm<T>.PackStrips(source, 1, 4 * k, 4 * k, c, _weight.Pointer);
+            Pack(backend, c, k, source, _weight.Pointer);
         }
     }
 
@@ -31,21 +30,8 @@ internal sealed unsafe class CpuTransposedConvolution<T> : CpuPreparedConvolutio
 
     public override long PackedBytes => _weight.Bytes + _bias.Bytes;
 
-    public override void Run(ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride)
-    {
-        int pixels = input.H * input.W, columns = Gemm<T>.Columns;
-        var job = new Job
-        {
-            Owner = this,
-            Shape = new Conv2dShape(new Conv2dFilter(Filter.C, 4 * Filter.K, 1, 1), input),
-            Groups = (pixels + (columns * PanelsPerTask) - 1) / (columns * PanelsPerTask),
-            X = CpuBackend.Pointer(x),
-            Y = CpuBackend.Pointer(y),
-            Residual = residual is { } r ? CpuBackend.Pointer(r) : null,
-            YImageStride = yImageStride,
-        };
-        _backend.Team.Run(input.N * job.Groups, ref job);
-    }
+    public override void Run(ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride) =>
+        Run(_backend, Call(input, x, y, residual, yImageStride, _bias), _weight.Pointer);
 
     public override void Dispose()
     {
@@ -53,32 +39,52 @@ internal sealed unsafe class CpuTransposedConvolution<T> : CpuPreparedConvolutio
         _bias.Dispose();
     }
 
+    /// <summary>w (C,K,2,2), seen as (C,4K), into 4KC floats: strips of the rows (k,a,b).</summary>
+    public static void Pack(CpuBackend backend, int c, int k, float* w, float* target) =>
+        CpuDirectConvolution<T>.Pack(backend, Product(c, k), FilterView.Transposed(w, 4 * k), target);
+
+    /// <summary>The call's filter is (C, K, 2, 2), its input what goes into the transposed convolution.</summary>
+    public static void Run(CpuBackend backend, in CpuConvolutionCall call, float* weight)
+    {
+        var input = call.Shape.Input;
+        int pixels = input.H * input.W, columns = Gemm<T>.Columns;
+        var job = new Job
+        {
+            Call = call,
+            Weight = weight,
+            Groups = (pixels + (columns * PanelsPerTask) - 1) / (columns * PanelsPerTask),
+        };
+        backend.Team.Run(input.N * job.Groups, ref job);
+    }
+
+    private static Conv2dFilter Product(int c, int k) => new(c, 4 * k, 1, 1);
+
     private struct Job : IJob
     {
-        public CpuTransposedConvolution<T> Owner;
-        public Conv2dShape Shape;
+        public CpuConvolutionCall Call;
+        public float* Weight;
         public int Groups;
-        public float* X, Y, Residual;
-        public long YImageStride;
 
         public readonly void Run(int task)
         {
-            int group = task % Groups, image = task / Groups, columns = Gemm<T>.Columns, c = Shape.Filter.C;
-            int w = Shape.Input.W, total = Shape.Input.H * w;
+            int c = Call.Shape.Filter.C, k = Call.Shape.Filter.K;
+            var shape = new Conv2dShape(Product(c, k), Call.Shape.Input);
+            int group = task % Groups, image = task / Groups, columns = Gemm<T>.Columns;
+            int w = shape.Input.W, total = shape.Input.H * w;
             int first = group * PanelsPerTask * columns, last = Math.Min(first + (PanelsPerTask * columns), total);
-            int k = Owner.Filter.K, half = Gemm<T>.Rows / 2;
+            int half = Gemm<T>.Rows / 2;
             float* panel = Scratch.Get(((long)c * columns) + 64 + (6L * columns));
             float* tile = panel + ((long)c * columns) + 64;
             float* pairs = tile + (4 * columns);
-            float* x = X + (image * Shape.InputImage);
+            float* x = Call.X + (image * shape.InputImage);
             for (int pixel = first; pixel < last; pixel += columns)
             {
                 int count = Math.Min(columns, last - pixel);
-                Im2col<T>.Panel(Shape, x, 0, c, pixel, count, panel);
+                Im2col<T>.Panel(shape, x, 0, c, pixel, count, panel);
                 for (int strip = 0; strip < k; strip++)
                 {
                     // A strip is one output channel: rows (a,b) = (0,0), (0,1), (1,0), (1,1).
-                    Gemm<T>.Tile(c, Owner._weight.Pointer + ((long)strip * 4 * c), panel, columns, tile, columns, true);
+                    Multiply(strip, panel, tile);
                     for (int a = 0; a < half; a++)
                     {
                         Interleave(tile + (2 * a * columns), tile + (((2 * a) + 1) * columns), pairs, columns);
@@ -88,17 +94,29 @@ internal sealed unsafe class CpuTransposedConvolution<T> : CpuPreparedConvolutio
             }
         }
 
+        /// <summary>The four rows of one output channel, summed over the packed blocks of depth.</summary>
+        private readonly void Multiply(int strip, float* panel, float* tile)
+        {
+            int c = Call.Shape.Filter.C, columns = Gemm<T>.Columns, block = CpuDirectConvolution<T>.BlockOf(c);
+            for (int depth = 0; depth < c; depth += block)
+            {
+                int kc = Math.Min(block, c - depth);
+                float* a = Weight + (4L * Call.Shape.Filter.K * depth) + ((long)strip * 4 * kc);
+                Gemm<T>.Tile(kc, a, panel + ((long)depth * columns), columns, tile, columns, depth == 0);
+            }
+        }
+
         /// <summary>Writes 2*count floats of row a of channel k; a run ends where the input row does.</summary>
         private readonly void StoreRows(int image, int k, int a, int pixel, int count, int w, float* pairs)
         {
             for (int done = 0; done < count;)
             {
                 int row = (pixel + done) / w, column = (pixel + done) % w, run = Math.Min(w - column, count - done);
-                long offset = ((((long)k * 2 * Shape.Input.H) + (2 * row) + a) * 2 * w) + (2 * column);
-                long image1 = 4L * Owner.Filter.K * Shape.Input.H * w;
-                float* residual = Residual == null ? null : Residual + (image * image1) + offset;
-                Epilogue<T>.Row(pairs + (2 * done), Owner._bias.Pointer[k], residual, Y + (image * YImageStride) + offset,
-                    2 * run, Owner.Activation);
+                long offset = ((((long)k * 2 * Call.Shape.Input.H) + (2 * row) + a) * 2 * w) + (2 * column);
+                long image1 = 4L * Call.Shape.Filter.K * Call.Shape.Input.H * w;
+                float* residual = Call.Residual == null ? null : Call.Residual + (image * image1) + offset;
+                Epilogue<T>.Row(pairs + (2 * done), Call.BiasOf(k), residual, Call.Y + (image * Call.YImageStride) + offset,
+                    2 * run, Call.Activation);
                 done += run;
             }
         }

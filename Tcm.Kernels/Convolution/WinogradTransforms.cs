@@ -51,38 +51,22 @@ internal static class WinogradTransforms
         y3 = T.MultiplyAdd(T.Create(A2 * A), t, T.MultiplyAdd(T.Create(B2 * B), v, m5));
     }
 
-    /// <summary>The 36 values of G g G^T, g a 3x3 filter; in double, rounded once.</summary>
-    public static unsafe void ForFilter(float* g, Span<float> u)
+    /// <summary>u = G g</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ForFilter<T>(T g0, T g1, T g2, out T u0, out T u1, out T u2, out T u3, out T u4, out T u5)
+        where T : struct, IFloatVector<T>
     {
-        Span<double> points = [0, A, -A, B, -B];
-        Span<double> rows = stackalloc double[Input * 3];
-        for (int i = 0; i < points.Length; i++)
-        {
-            double scale = 1;
-            for (int j = 0; j < points.Length; j++)
-            {
-                scale *= i == j ? 1 : points[i] - points[j];
-            }
-            rows[3 * i] = 1 / scale;
-            rows[(3 * i) + 1] = points[i] / scale;
-            rows[(3 * i) + 2] = points[i] * points[i] / scale;
-        }
-        rows[17] = 1;
-        Span<double> half = stackalloc double[Input * 3];
-        for (int i = 0; i < Input; i++)
-        {
-            for (int c = 0; c < 3; c++)
-            {
-                half[(3 * i) + c] = (rows[3 * i] * g[c]) + (rows[(3 * i) + 1] * g[3 + c]) + (rows[(3 * i) + 2] * g[6 + c]);
-            }
-        }
-        for (int i = 0; i < Input; i++)
-        {
-            for (int j = 0; j < Input; j++)
-            {
-                u[(Input * i) + j] = (float)((half[3 * i] * rows[3 * j]) + (half[(3 * i) + 1] * rows[(3 * j) + 1])
-                    + (half[(3 * i) + 2] * rows[(3 * j) + 2]));
-            }
-        }
+        // Row i of G is (1, p, p^2) / product of (p - q) over the other finite points q.
+        const float zero = 1 / (A2 * B2), a = 1 / (2 * A2 * (A2 - B2)), b = 1 / (2 * B2 * (B2 - A2));
+        u0 = T.Create(zero) * g0;
+        u5 = g2;
+        T even = T.MultiplyAdd(T.Create(A2), g2, g0), odd = T.Create(A) * g1, scale = T.Create(a);
+        u1 = scale * (even + odd);
+        u2 = scale * (even - odd);
+        even = T.MultiplyAdd(T.Create(B2), g2, g0);
+        odd = T.Create(B) * g1;
+        scale = T.Create(b);
+        u3 = scale * (even + odd);
+        u4 = scale * (even - odd);
     }
 }

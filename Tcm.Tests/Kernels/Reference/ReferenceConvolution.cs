@@ -3,7 +3,7 @@ using Tcm.Kernels.Convolution;
 
 namespace Tcm.Tests.Kernels.Reference;
 
-internal sealed class ReferenceConvolution : Convolution2d
+internal sealed partial class ReferenceConvolution : Convolution2d
 {
     private protected override PreparedConvolution PrepareCore(Conv2dFilter filter, ReadOnlySpan<float> weight,
         ReadOnlySpan<float> bias, Activation activation) =>

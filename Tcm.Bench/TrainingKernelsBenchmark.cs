@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Tcm.Kernels;
+using Tcm.Kernels.Convolution;
+
+namespace Tcm.Bench;
+
+/// <summary>
+/// <c>training-kernels</c>: convolution with weights that change, and its gradients, at sizes of a training step. The peak
+/// is measured anew before every row, since other programs may share the processor.
+/// </summary>
+internal static class TrainingKernelsBenchmark
+{
+    private const int Repeats = 7;
+    private const double BudgetSeconds = 1;
+
+    private sealed record Row(string Layer, string Operation, double Milliseconds, double Gflops, double ShareOfPeak);
+
+    public static Command Create()
+    {
+        var command = new Command("training-kernels", "Forward, input gradient and weight gradient of typical convolutions.")
+        {
+            BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
+        };
+        command.SetAction(parsed => Run(parsed.GetValue(BenchOptions.Device)!, parsed.GetValue(BenchOptions.Threads),
+            parsed.GetValue(BenchOptions.Json)));
+        return command;
+    }
+
+    private static Conv2dShape[] Layers =>
+    [
+        new(new(3, 12, 3, 3, 2, 1), new(8, 384, 384)),
+        new(new(12, 12, 3, 3, 1, 1), new(8, 192, 192)),
+        new(new(24, 24, 3, 3, 1, 1), new(8, 96, 96)),
+        new(new(96, 24, 1, 1), new(8, 96, 96)),
+        new(new(24, 96, 1, 1), new(8, 96, 96)),
+        new(new(48, 48, 3, 3, 1, 1), new(8, 48, 48)),
+        new(new(64, 64, 3, 3, 1, 1), new(8, 80, 80)),
+        new(new(384, 96, 1, 1), new(8, 24, 24)),
+        new(new(192, 192, 3, 3, 1, 1), new(8, 12, 12)),
+        new(new(768, 192, 1, 1), new(8, 12, 12)),
+        new(new(64, 64, 2, 2, 2), new(8, 192, 192)),
+        new(new(64, 64, 3, 3, 1, 1, 64), new(8, 96, 96)),
+    ];
+
+    private static int Run(string device, int threads, FileInfo? json)
+    {
+        using var backend = Devices.Open(device, threads);
+        bool cpu = backend is Kernels.Cpu.CpuBackend;
+        var rows = new List<Row>();
+        foreach (var shape in Layers)
+        {
+            using var x = Filled(backend, shape.Input.N * shape.InputImage);
+            using var y = Filled(backend, shape.Input.N * shape.OutputImage);
+            using var w = Filled(backend, shape.Filter.WeightLength);
+            Measure("forward", () => backend.Convolution.Forward(shape, x.All, w.All, y.All));
+            Measure("input gradient", () => backend.Convolution.InputGradient(shape, y.All, w.All, x.All));
+            Measure("weight gradient", () => backend.Convolution.WeightGradient(shape, x.All, y.All, w.All));
+
+            void Measure(string operation, Action action)
+            {
+                double peak = cpu ? PeakFlops.MeasureGflops(threads) : double.NaN;
+                double seconds = Best(backend, action), gflops = 2e-9 * shape.MultiplyAdds / seconds;
+                rows.Add(new(shape.ToString(), operation, 1000 * seconds, gflops, gflops / peak));
+            }
+        }
+        Console.WriteLine(backend.Description);
+        BenchOutput.Table(["layer", "operation", "ms", "GFLOP/s", "% of peak"], rows.Select(r => new[]
+        {
+            r.Layer, r.Operation, BenchOutput.Number(r.Milliseconds, 3), BenchOutput.Number(r.Gflops, 1),
+            double.IsNaN(r.ShareOfPeak) ? "" : BenchOutput.Number(100 * r.ShareOfPeak, 0),
+        }));
+        BenchOutput.WriteJson(json, new
+        {
+            device,
+            description = backend.Description,
+            rows = rows.Select(r => double.IsNaN(r.ShareOfPeak) ? r with { ShareOfPeak = 0 } : r),
+        });
+        return 0;
+    }
+
+    private static Storage Filled(Backend backend, long length)
+    {
+        var storage = backend.Allocate(length);
+        backend.Fill(storage.All, 1e-3f);
+        return storage;
+    }
+
+    private static double Best(Backend backend, Action action)
+    {
+        action();
+        backend.Synchronize();
+        double best = double.PositiveInfinity;
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < Repeats || Stopwatch.GetElapsedTime(start).TotalSeconds < BudgetSeconds; i++)
+        {
+            long began = Stopwatch.GetTimestamp();
+            action();
+            backend.Synchronize();
+            best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalSeconds);
+        }
+        return best;
+    }
+}
