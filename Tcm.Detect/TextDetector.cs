@@ -18,8 +18,11 @@ public sealed class TextDetector : IDisposable
     private readonly ResizePolicy _policy;
     private bool _disposed;
 
-    private TextDetector(TcmModel model, TextDetectorOptions options)
+    private readonly bool _ownsBackend;
+
+    private TextDetector(TcmModel model, TextDetectorOptions options, bool ownsBackend)
     {
+        _ownsBackend = ownsBackend;
         _model = model;
         _options = options;
         _policy = new ResizePolicy(options.MaxSide, options.ShortSide);
@@ -52,7 +55,7 @@ public sealed class TextDetector : IDisposable
         var backend = Devices.Open(options.Device, options.Threads);
         try
         {
-            return new TextDetector(new TcmModel(checkpoint, config, backend), options);
+            return new TextDetector(new TcmModel(checkpoint, config, backend), options, ownsBackend: true);
         }
         catch
         {
@@ -60,6 +63,10 @@ public sealed class TextDetector : IDisposable
             throw;
         }
     }
+
+    /// <summary>A detector on a backend that others use as well, which is not disposed with it.</summary>
+    internal static TextDetector Over(Checkpoint checkpoint, TcmConfig config, Backend backend, TextDetectorOptions options) =>
+        new(new TcmModel(checkpoint, config, backend), options, ownsBackend: false);
 
     /// <summary>Finds the text in one picture.</summary>
     /// <param name="image">The picture.</param>
@@ -111,7 +118,10 @@ public sealed class TextDetector : IDisposable
         {
             _disposed = true;
             _model.Dispose();
-            _model.Backend.Dispose();
+            if (_ownsBackend)
+            {
+                _model.Backend.Dispose();
+            }
         }
     }
 

@@ -4,11 +4,11 @@ namespace Tcm.Detect.Heads;
 public sealed record TrainingOptions
 {
     /// <summary>Whether the score map is compared with the text's pixels (the paper's auxiliary loss).</summary>
-    public bool AuxiliaryLoss { get; init; } = true;
+    public bool AuxiliaryLoss { get; set; } = true;
 
     /// <summary>
     /// Whether the auxiliary loss multiplies every picture's map with every other picture's mask, as the reference code does
     /// by accident of broadcasting. For comparison with it only.
     /// </summary>
-    public bool ReferenceAuxiliaryLoss { get; init; }
+    public bool ReferenceAuxiliaryLoss { get; set; }
 }

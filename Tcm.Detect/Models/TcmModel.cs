@@ -39,6 +39,9 @@ public sealed class TcmModel : IDisposable
     /// <summary>Where it runs.</summary>
     public Backend Backend { get; }
 
+    /// <summary>Whether the backbone's stages are computed twice in training, so that less has to be kept.</summary>
+    public bool GradientCheckpointing { get; init; }
+
     internal DetectionHead Head { get; }
 
     /// <summary>
@@ -72,7 +75,8 @@ public sealed class TcmModel : IDisposable
         for (int i = 0; i < stages.Length; i++)
         {
             observer?.BeginBlock($"layer{i + 1}");
-            var next = _backbone.Stage(i, x);
+            int stage = i;
+            var next = GradientCheckpointing ? Checkpointing.Run(x, t => _backbone.Stage(stage, t)) : _backbone.Stage(i, x);
             observer?.EndBlock();
             if (i == 0)
             {

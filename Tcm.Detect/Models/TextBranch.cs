@@ -140,6 +140,10 @@ internal sealed class TextBranch : IDisposable
         }
     }
 
+    /// <summary>The text feature (joint width) of a model whose text no image changes.</summary>
+    public float[] SharedText() => _cachedText?.ToArray()
+        ?? throw new InvalidOperationException("the text feature of this model depends on the picture");
+
     public void Dispose()
     {
         foreach (var part in (IDisposable?[])[_pool, _languagePrompt, _prompt, _encoder, _visualPrompt, _contextDecoder,

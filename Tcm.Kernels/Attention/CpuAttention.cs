@@ -12,7 +12,7 @@ namespace Tcm.Kernels.Attention;
 ///   O^T (width x panel) = O^T * exp(max - max') + V^T exp(S^T - max')
 /// Memory of a task: the packed block of K and V, one S^T, and Q^T and O^T of its panels.
 /// </summary>
-internal sealed unsafe class CpuAttention(CpuBackend backend) : MultiHeadAttention
+internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHeadAttention
 {
     private const int KeyBlock = 128;
 

@@ -9,7 +9,7 @@ namespace Tcm.Kernels.Convolution;
 ///   direct      im2col of one panel of pixels at a time, times packed filters (<see cref="CpuDirectConvolution{T}"/>)
 ///   transposed  2x2 stride 2: one product with 4K rows and a pixel-shuffle store
 /// </summary>
-internal sealed class CpuConvolution(CpuBackend backend) : Convolution2d
+internal sealed partial class CpuConvolution(CpuBackend backend) : Convolution2d
 {
     private protected override PreparedConvolution PrepareCore(Conv2dFilter filter, ReadOnlySpan<float> weight,
         ReadOnlySpan<float> bias, Activation activation) => backend.Level switch

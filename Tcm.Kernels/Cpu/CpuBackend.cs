@@ -54,6 +54,7 @@ public sealed unsafe class CpuBackend : Backend
         Resampling = new CpuResampler(this);
         Indexing = new CpuDataMovement(this);
         Images = new CpuImageInput(this);
+        BatchNormalization = new CpuBatchNormalization(this);
         Losses = new CpuPixelLosses(this);
         Optimizers = new CpuParameterUpdates(this);
     }
@@ -102,6 +103,9 @@ public sealed unsafe class CpuBackend : Backend
 
     /// <inheritdoc/>
     public override ImageInput Images { get; }
+
+    /// <inheritdoc/>
+    public override BatchNormalization BatchNormalization { get; }
 
     /// <inheritdoc/>
     public override PixelLosses Losses { get; }

@@ -7,7 +7,7 @@ namespace Tcm.Kernels.Elementwise;
 /// Maps on the CPU. The function is a generic struct argument, the vector width another, so one loop serves them all. Work
 /// is split into chunks of fixed size.
 /// </summary>
-internal sealed unsafe class CpuElementwise(CpuBackend backend) : ElementwiseMaps
+internal sealed unsafe partial class CpuElementwise(CpuBackend backend) : ElementwiseMaps
 {
     private const int Chunk = 16384;
 

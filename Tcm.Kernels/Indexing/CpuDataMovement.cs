@@ -4,7 +4,7 @@ using Tcm.Kernels.Cpu;
 namespace Tcm.Kernels.Indexing;
 
 /// <summary>Copies on the CPU. A task moves a block of fixed size.</summary>
-internal sealed unsafe class CpuDataMovement(CpuBackend backend) : DataMovement
+internal sealed unsafe partial class CpuDataMovement(CpuBackend backend) : DataMovement
 {
     private const int ValuesPerTask = 32768;
 

@@ -7,7 +7,7 @@ namespace Tcm.Kernels.Normalization;
 /// Row normalisations on the CPU. A row is read once for each pass and stays in the first-level cache; a task is some
 /// consecutive rows.
 /// </summary>
-internal sealed unsafe class CpuNormalization(CpuBackend backend) : RowNormalization
+internal sealed unsafe partial class CpuNormalization(CpuBackend backend) : RowNormalization
 {
     private const int ValuesPerTask = 16384;
 

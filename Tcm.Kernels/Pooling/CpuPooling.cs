@@ -4,7 +4,7 @@ using Tcm.Kernels.Cpu;
 namespace Tcm.Kernels.Pooling;
 
 /// <summary>Average pooling on the CPU; 2x2 adds two rows as vectors and then neighbours. A task is some output rows.</summary>
-internal sealed unsafe class CpuPooling(CpuBackend backend) : AveragePooling
+internal sealed unsafe partial class CpuPooling(CpuBackend backend) : AveragePooling
 {
     private const int ValuesPerTask = 32768;
 

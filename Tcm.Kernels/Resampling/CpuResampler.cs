@@ -8,7 +8,7 @@ namespace Tcm.Kernels.Resampling;
 /// and then copied or added to all its output rows. Bilinear: two source rows are blended into a buffer as vectors, the
 /// buffer is then blended along the row. Source coordinates are computed in float, as PyTorch does.
 /// </summary>
-internal sealed unsafe class CpuResampler(CpuBackend backend) : Resampler
+internal sealed unsafe partial class CpuResampler(CpuBackend backend) : Resampler
 {
     private const int ValuesPerTask = 32768;
 

@@ -1,0 +1,185 @@
+using Tcm.Kernels.Cpu;
+
+namespace Tcm.Kernels.Convolution;
+
+/// <summary>
+/// Convolution while training on the CPU. The forward pass packs the filter and runs the direct algorithm; the input
+/// gradient of a stride-1 convolution is the convolution with the flipped, transposed filter, that of the 2x2 stride-2
+/// convolution is the transposed convolution; the weight gradient has an algorithm of its own.
+/// </summary>
+internal sealed unsafe partial class CpuConvolution
+{
+    private protected override void ForwardCore(Conv2dShape shape, Slice x, Slice w, Slice y)
+    {
+        switch (backend.Level)
+        {
+            case SimdLevel.Portable: Forward<Floats4>(shape, x, w, y); break;
+            case SimdLevel.Avx2: Forward<Floats8>(shape, x, w, y); break;
+            default: Forward<Floats16>(shape, x, w, y); break;
+        }
+    }
+
+    private protected override void InputGradientCore(Conv2dShape shape, Slice dy, Slice w, Slice dx)
+    {
+        switch (backend.Level)
+        {
+            case SimdLevel.Portable: InputGradient<Floats4>(shape, dy, w, dx); break;
+            case SimdLevel.Avx2: InputGradient<Floats8>(shape, dy, w, dx); break;
+            default: InputGradient<Floats16>(shape, dy, w, dx); break;
+        }
+    }
+
+    private protected override void WeightGradientCore(Conv2dShape shape, Slice x, Slice dy, Slice dw)
+    {
+        float* px = CpuBackend.Pointer(x), pdy = CpuBackend.Pointer(dy), pdw = CpuBackend.Pointer(dw);
+        if (shape.Filter.Groups > 1)
+        {
+            var job = new GroupedWeightGradient { Shape = shape, X = px, Dy = pdy, Dw = pdw };
+            backend.Team.Run(shape.Filter.K, ref job);
+            return;
+        }
+        switch (backend.Level)
+        {
+            case SimdLevel.Portable: CpuWeightGradient<Floats4>.Run(backend, shape, px, pdy, pdw); break;
+            case SimdLevel.Avx2: CpuWeightGradient<Floats8>.Run(backend, shape, px, pdy, pdw); break;
+            default: CpuWeightGradient<Floats16>.Run(backend, shape, px, pdy, pdw); break;
+        }
+    }
+
+    private void Forward<T>(Conv2dShape shape, Slice x, Slice w, Slice y) where T : struct, IFloatVector<T>
+    {
+        var weight = Span(w);
+        using CpuPreparedConvolution prepared = shape.Filter.Groups > 1
+            ? new CpuGroupedConvolution<T>(backend, shape.Filter, weight, [], Activation.None)
+            : new CpuDirectConvolution<T>(backend, shape.Filter, weight, [], Activation.None);
+        prepared.Run(shape.Input, x, y, null, shape.OutputImage);
+    }
+
+    private void InputGradient<T>(Conv2dShape shape, Slice dy, Slice w, Slice dx) where T : struct, IFloatVector<T>
+    {
+        var f = shape.Filter;
+        bool covers = f.Groups == 1 && f.Stride == 2 && f.R == 2 && f.S == 2 && f.Padding == 0 && shape.Input.H == 2 * shape.P
+            && shape.Input.W == 2 * shape.Q;
+        if (covers)
+        {
+            using var transposed = new CpuTransposedConvolution<T>(backend, f.K, f.C, Span(w), [], Activation.None);
+            transposed.Run(new ImageBatch(shape.Input.N, shape.P, shape.Q), dy, dx, null, shape.InputImage);
+            return;
+        }
+        if (f.Groups > 1 || f.Stride != 1 || f.R != f.S || f.Padding >= f.R)
+        {
+            var job = new GeneralInputGradient
+            {
+                Shape = shape,
+                Dy = CpuBackend.Pointer(dy),
+                W = CpuBackend.Pointer(w),
+                Dx = CpuBackend.Pointer(dx),
+            };
+            backend.Team.Run(shape.Input.N * f.C, ref job);
+            return;
+        }
+        var flipped = new Conv2dFilter(f.K, f.C, f.R, f.S, 1, f.R - 1 - f.Padding);
+        using var weights = Flip(w, f);
+        using var prepared = new CpuDirectConvolution<T>(backend, flipped,
+            new ReadOnlySpan<float>(weights.Pointer, checked((int)f.WeightLength)), [], Activation.None);
+        prepared.Run(new ImageBatch(shape.Input.N, shape.P, shape.Q), dy, dx, null, shape.InputImage);
+    }
+
+    /// <summary>(K,C,R,S) as (C,K,R,S) with both filter axes reversed.</summary>
+    private static CpuBuffer Flip(Slice w, Conv2dFilter f)
+    {
+        var flipped = new CpuBuffer(f.WeightLength);
+        int area = f.R * f.S;
+        float* source = CpuBackend.Pointer(w);
+        for (int k = 0; k < f.K; k++)
+        {
+            for (int c = 0; c < f.C; c++, source += area)
+            {
+                float* target = flipped.Pointer + (((long)c * f.K) + k) * area;
+                for (int i = 0; i < area; i++)
+                {
+                    target[i] = source[area - 1 - i];
+                }
+            }
+        }
+        return flipped;
+    }
+
+    private static ReadOnlySpan<float> Span(Slice slice) => new(CpuBackend.Pointer(slice), checked((int)slice.Length));
+
+    /// <summary>Any geometry, by its definition: a task is one plane of dx.</summary>
+    private struct GeneralInputGradient : IJob
+    {
+        public Conv2dShape Shape;
+        public float* Dy, W, Dx;
+
+        public readonly void Run(int task)
+        {
+            var f = Shape.Filter;
+            int c = task % f.C, image = task / f.C, h = Shape.Input.H, w = Shape.Input.W, p = Shape.P, q = Shape.Q;
+            int perGroup = f.C / f.Groups, outputs = f.K / f.Groups, group = c / perGroup;
+            float* plane = Dx + ((long)task * h * w);
+            new Span<float>(plane, h * w).Clear();
+            for (int k = group * outputs; k < (group + 1) * outputs; k++)
+            {
+                float* dy = Dy + ((((long)image * f.K) + k) * p * q);
+                float* weight = W + ((((long)k * perGroup) + (c % perGroup)) * f.R * f.S);
+                for (int i = 0; i < f.R * f.S; i++)
+                {
+                    for (int y = 0; y < p; y++)
+                    {
+                        int row = (y * f.Stride) - f.Padding + (i / f.S), column = (i % f.S) - f.Padding;
+                        if ((uint)row >= (uint)h)
+                        {
+                            continue;
+                        }
+                        for (int x = 0; x < q; x++, column += f.Stride)
+                        {
+                            if ((uint)column < (uint)w)
+                            {
+                                plane[(row * w) + column] += weight[i] * dy[(y * q) + x];
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>Grouped and depthwise filters, by the definition: a task is the filter of one output channel.</summary>
+    private struct GroupedWeightGradient : IJob
+    {
+        public Conv2dShape Shape;
+        public float* X, Dy, Dw;
+
+        public readonly void Run(int k)
+        {
+            var f = Shape.Filter;
+            int h = Shape.Input.H, w = Shape.Input.W, p = Shape.P, q = Shape.Q;
+            int perGroup = f.C / f.Groups, first = k / (f.K / f.Groups) * perGroup;
+            for (int c = 0; c < perGroup; c++)
+            {
+                for (int i = 0; i < f.R * f.S; i++)
+                {
+                    double sum = 0;
+                    for (int image = 0; image < Shape.Input.N; image++)
+                    {
+                        float* x = X + ((((long)image * f.C) + first + c) * h * w);
+                        float* dy = Dy + ((((long)image * f.K) + k) * p * q);
+                        for (int y = 0; y < p; y++)
+                        {
+                            int row = (y * f.Stride) - f.Padding + (i / f.S), column = (i % f.S) - f.Padding;
+                            float part = 0;
+                            for (int o = 0; o < q && (uint)row < (uint)h; o++, column += f.Stride)
+                            {
+                                part += (uint)column < (uint)w ? dy[(y * q) + o] * x[(row * w) + column] : 0;
+                            }
+                            sum += part;
+                        }
+                    }
+                    Dw[((((long)k * perGroup) + c) * f.R * f.S) + i] = (float)sum;
+                }
+            }
+        }
+    }
+}
