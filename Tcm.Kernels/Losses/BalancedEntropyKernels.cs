@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using Tcm.Kernels.Gpu;
 
@@ -20,7 +19,7 @@ internal static class BalancedEntropyKernels
     private const int StateInts = 8;
 
     // Places in the state.
-    private const int Positives = 0, Negatives = 1, Wanted = 2, Threshold = 3, Mode = 4;
+    public const int Positives = 0, Negatives = 1, Wanted = 2, Threshold = 3, Mode = 4;
 
     // No, all, or the hardest negatives count.
     private const int None = 0, Every = 1, Hardest = 2;
@@ -175,7 +174,7 @@ internal static class BalancedEntropyKernels
         {
             int number = (image * args.Images + j) * perMap + block;
             var place = EntropyBlock.Of(args, number);
-            int end = mode == Hardest ? TiesEnd<T>(counts, args, place, args.Ties[number]) : 0;
+            int end = mode == Hardest ? place.TiesEnd<T>(counts, args, args.Ties[number]) : 0;
             for (int i = 0; i < PerThread; i++)
             {
                 int k = place.Start + i * GroupSize + Group.IdxX;
@@ -217,39 +216,6 @@ internal static class BalancedEntropyKernels
         {
             args.Loss[0] = args.Weight * sum / (args.State[Positives] + args.State[Negatives] + 1e-6f);
         }
-    }
-
-    /// <summary>The first index of the plane at which ties no longer count; all threads must call it.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int TiesEnd<T>(ArrayView<int> counts, EntropyArgs args, EntropyBlock place, int wanted) where T : struct, IGpuEntropy
-    {
-        if (wanted <= 0)
-        {
-            return wanted < 0 ? args.Plane : 0;
-        }
-        // The one block that the cut goes through: each thread looks at a run of neighbours.
-        int first = place.Start + Group.IdxX * PerThread, here = 0;
-        for (int i = 0; i < PerThread; i++)
-        {
-            here += place.IsTie<T>(args, first + i) ? 1 : 0;
-        }
-        counts[Group.IdxX] = here;
-        Group.Barrier();
-        for (int i = 0; i < Group.IdxX; i++)
-        {
-            wanted -= counts[i];
-        }
-        if (wanted > 0 && wanted <= here)
-        {
-            int end = first;
-            for (; wanted > 0; end++)
-            {
-                wanted -= place.IsTie<T>(args, end) ? 1 : 0;
-            }
-            counts[GroupSize] = end;
-        }
-        Group.Barrier();
-        return counts[GroupSize];
     }
 
     /// <summary>The kernels of one kind of prediction.</summary>

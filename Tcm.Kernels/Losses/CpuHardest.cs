@@ -106,7 +106,8 @@ internal static unsafe class CpuHardest<TEntropy> where TEntropy : struct, IEntr
         uint key = Key(threshold);
         for (; wanted > 0; at++)
         {
-            if (chunk.Mask[at] > 0 && !(chunk.Class[at] > 0) && Key(TEntropy.Difficulty(chunk.X[at], chunk.Target[at] > 0)) == key)
+            if (chunk.Mask[at] > 0 && !(chunk.Class[at] > 0)
+                && Key(TEntropy.Difficulty(chunk.X[at], chunk.Target[at] > 0)) == key)
             {
                 wanted--;
             }

@@ -14,7 +14,8 @@ internal sealed class GpuPixelLosses(GpuBackend backend) : PixelLosses
         }
         else
         {
-            Balanced(BalancedEntropyKernels.Probabilities, negativeRatio, weight, images, prediction, target, mask, loss, gradient);
+            Balanced(BalancedEntropyKernels.Probabilities, negativeRatio, weight, images, prediction, target, mask, loss,
+                gradient);
         }
     }
 
@@ -68,7 +69,8 @@ internal sealed class GpuPixelLosses(GpuBackend backend) : PixelLosses
         Slice gradient) where T : struct, IGpuMapLoss
     {
         var p = GpuBackend.View(prediction);
-        int length = (int)prediction.Length, blocks = (int)((prediction.Length + MapLossKernels.Block - 1) / MapLossKernels.Block);
+        int length = (int)prediction.Length;
+        int blocks = (int)((prediction.Length + MapLossKernels.Block - 1) / MapLossKernels.Block);
         using var workspace = backend.Allocate((blocks + 1) * MapLossKernels.Terms);
         var args = new MapLossArgs
         {
