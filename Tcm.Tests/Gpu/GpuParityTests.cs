@@ -155,7 +155,7 @@ public sealed class GpuParityTests
     {
         "Convolution" => Enum.GetNames<GpuConvolutionVersion>(),
         "MatrixProduct" => Enum.GetNames<GpuMatrixVersion>(),
-        "Images" => [nameof(GpuVersion.Auto)],
+        "Images" or "Losses" or "Optimizers" => [nameof(GpuVersion.Auto)],
         _ => Enum.GetNames<GpuVersion>(),
     };
 
