@@ -27,6 +27,7 @@ internal static class CommandLineApp
             ConvertCommand.Create(host),
             InfoCommand.Create(host),
             TraceCommand.Create(host),
+            EvalCommand.Create(host),
             TrainCommand.Create(host),
             DevicesCommand.Create(host),
             verbose,

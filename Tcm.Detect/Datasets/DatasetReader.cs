@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.IO.Compression;
-using System.Text;
 using System.Text.RegularExpressions;
 using Tcm.Kernels;
 
@@ -38,7 +36,7 @@ public static partial class DatasetReader
             throw new TcmException($"{images}: no such folder");
         }
         var pictures = new List<AnnotatedImage>();
-        foreach (var (path, content) in Files(labels, reader))
+        foreach (var (path, content) in LabelFiles.Read(labels, f => reader.PictureOf(f) is not null))
         {
             string name = reader.PictureOf(path)!;
             string? image = images is null ? null : Extensions.Select(e => Path.Combine(images, name + e)).FirstOrDefault(File.Exists)
@@ -51,40 +49,6 @@ public static partial class DatasetReader
         }
         pictures.Sort((a, b) => NaturalOrder(a.Name, b.Name));
         return Select(pictures, select);
-    }
-
-    private static IEnumerable<(string Path, string Content)> Files(string labels, LabelFormat format)
-    {
-        if (Directory.Exists(labels))
-        {
-            foreach (string path in Directory.GetFiles(labels).Where(f => format.PictureOf(f) is not null))
-            {
-                yield return (path, File.ReadAllText(path, Encoding.UTF8));
-            }
-            yield break;
-        }
-        if (!File.Exists(labels))
-        {
-            throw new TcmException($"{labels}: no such folder or zip");
-        }
-        using var zip = OpenZip(labels);
-        foreach (var entry in zip.Entries.Where(e => e.Name.Length > 0 && format.PictureOf(e.Name) is not null))
-        {
-            using var text = new StreamReader(entry.Open(), Encoding.UTF8);
-            yield return ($"{labels}/{entry.Name}", text.ReadToEnd());
-        }
-    }
-
-    private static ZipArchive OpenZip(string path)
-    {
-        try
-        {
-            return ZipFile.OpenRead(path);
-        }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
-        {
-            throw new TcmException($"{path}: cannot be read as a zip: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
     }
 
     private static IReadOnlyList<AnnotatedImage> Select(List<AnnotatedImage> pictures, string select)
