@@ -7,12 +7,14 @@ namespace Tcm.Cli.Training;
 
 /// <summary>
 /// A training run in a folder: <c>state.safetensors</c> to resume from, <c>model.safetensors</c> to detect with,
-/// <c>log.csv</c> with a row for each step. Files are replaced whole, so a kill at any moment loses at most the steps since
+/// <c>best.safetensors</c> with the weights of the best validation, <c>log.csv</c> with a row for each step,
+/// <c>validation.csv</c>, <c>curves.png</c> and <c>examples/</c>. Files are replaced whole, so a kill at any moment loses at most the steps since
 /// the last state.
 /// </summary>
 internal sealed class TrainRun(CliHost host, Recipe recipe)
 {
-    private const string StateFile = "state.safetensors", ModelFile = "model.safetensors", LogFile = "log.csv";
+    private const string StateFile = "state.safetensors", ModelFile = "model.safetensors", BestFile = "best.safetensors",
+        LogFile = "log.csv", CurvesFile = "curves.png";
 
     /// <summary>Where everything goes.</summary>
     public required string Folder { get; init; }
@@ -46,6 +48,7 @@ internal sealed class TrainRun(CliHost host, Recipe recipe)
         }
         Directory.CreateDirectory(Folder);
         var data = SampleSources.Open(recipe.Data);
+        var validation = recipe.Validation.Every > 0 ? new Validation(recipe, Folder) : null;
         using var backend = Devices.Open(Device, Threads);
         using var trainer = new Trainer(recipe, data, backend, Resume ? state : null, DataThreads,
             warning => host.Error.WriteLine($"tcm: {warning}"));
@@ -68,21 +71,44 @@ internal sealed class TrainRun(CliHost host, Recipe recipe)
             log.Write(report);
             progress.Show(report);
             stopped = cancellation.IsCancellationRequested || (StopAfter is { } limit && Stopwatch.GetElapsedTime(start) > limit);
+            if (validation?.IsDue(report.Step) == true && !stopped)
+            {
+                progress.End();
+                Validate(trainer, validation, cancellation);
+            }
             if (report.Step % recipe.CheckpointEvery == 0 && !stopped)
             {
-                Save(trainer, log);
+                Save(trainer, log, validation);
             }
         }
         progress.End();
-        Save(trainer, log);
+        Save(trainer, log, validation);
         host.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{trainer.Step} of {recipe.Steps} steps; {Path.Combine(Folder, ModelFile)}"));
         return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Success;
     }
 
-    private void Save(Trainer trainer, TrainingLog log)
+    private void Validate(Trainer trainer, Validation validation, CancellationToken cancellation)
+    {
+        try
+        {
+            double hmean = validation.Run(trainer, host.Error.WriteLine, cancellation);
+            if (hmean > trainer.Best)
+            {
+                trainer.Best = hmean;
+                trainer.SaveModel(Path.Combine(Folder, BestFile));
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The state is saved and the run ends; it measures again when it comes by this step.
+        }
+    }
+
+    private void Save(Trainer trainer, TrainingLog log, Validation? validation)
     {
         log.Flush();
+        CurvePainter.Paint(Path.Combine(Folder, LogFile), validation?.History() ?? [], Path.Combine(Folder, CurvesFile));
         trainer.SaveState(Path.Combine(Folder, StateFile));
         trainer.SaveModel(Path.Combine(Folder, ModelFile));
     }
