@@ -89,7 +89,10 @@ public sealed record AugmentationSection
     /// </summary>
     public string Crop { get; set; } = "east";
 
-    /// <summary>Range of the factor by which a picture is resized before cropping, drawn evenly on a logarithmic scale.</summary>
+    /// <summary>
+    /// Range of the factor by which a picture is resized before cropping, drawn evenly on a logarithmic scale. Without effect
+    /// with <c>east</c>, which scales the crop to the canvas.
+    /// </summary>
     public IReadOnlyList<double> Scale { get; set; } = [0.5, 3.0];
 
     /// <summary>With <c>window</c>: width is stretched against height by up to this factor, either way.</summary>
