@@ -28,6 +28,7 @@ internal static class CommandLineApp
             InfoCommand.Create(host),
             TraceCommand.Create(host),
             DevicesCommand.Create(host),
+            SynthCommand.Create(host),
             verbose,
         };
         bool showStack = host.Verbose;

@@ -1,0 +1,146 @@
+using SkiaSharp;
+using Tcm.Cli.Images;
+using Tcm.Kernels;
+
+namespace Tcm.Cli.Synthesis;
+
+/// <summary>
+/// Pictures to place text on. Decoded ones are kept, scaled down; the scenes move slowly through a shuffled list, so that a
+/// picture is decoded once for some hundred scenes and not for each. Thread-safe.
+/// </summary>
+internal sealed class Backgrounds
+{
+    // About what two screens have: crops keep the sharpness of a photograph, and one picture costs at most 6 MB.
+    private const int KeptSide = 1500;
+    private const int Window = 24;
+    private const int ScenesPerStep = 12;
+    private const int Kept = 2 * Window;
+
+    // Smaller pictures are textures: they are repeated.
+    private const int TextureSide = 600;
+    private const int SmallestSide = 64;
+
+    private readonly List<string> _paths;
+    private readonly Dictionary<int, Lazy<Picture>> _cache = [];
+    private readonly Queue<int> _order = new();
+    private readonly Lock _decoding = new();
+
+    /// <summary>Searches folders, and the folders below, for JPEG, PNG, WebP and BMP pictures.</summary>
+    /// <param name="folders">None means that backgrounds are drawn.</param>
+    /// <exception cref="TcmException">A folder is missing, or there is no usable picture in any.</exception>
+    public Backgrounds(IReadOnlyList<string> folders)
+    {
+        foreach (string missing in folders.Where(folder => !Directory.Exists(folder)))
+        {
+            throw new TcmException($"{missing}: there is no such folder of pictures");
+        }
+        var search = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true };
+        _paths = [.. folders.SelectMany(folder => Directory.EnumerateFiles(folder, "*", search))
+            .Where(ImageFile.HasPictureExtension).Select(Path.GetFullPath).Distinct().Order(StringComparer.Ordinal)
+            .Where(Usable)];
+        if (folders.Count > 0 && _paths.Count == 0)
+        {
+            throw new TcmException($"no picture of at least {SmallestSide} pixels in {string.Join(", ", folders)}");
+        }
+        var shuffle = new SceneRandom(0, _paths.Count);
+        for (int i = _paths.Count - 1; i > 0; i--)
+        {
+            int other = shuffle.Below(i + 1);
+            (_paths[i], _paths[other]) = (_paths[other], _paths[i]);
+        }
+    }
+
+    /// <summary>Number of pictures.</summary>
+    public int Count => _paths.Count;
+
+    /// <summary>Fills the canvas with a random part of a picture.</summary>
+    /// <exception cref="ImageFileException">The picture cannot be read.</exception>
+    public void Draw(SKCanvas canvas, int width, int height, long scene, SceneRandom random)
+    {
+        long step = Math.Abs(scene) / ScenesPerStep;
+        var picture = Get((int)((step + random.Below(Window)) % _paths.Count));
+        bool mirror = random.Chance(0.5f);
+        using var paint = new SKPaint();
+        var sampling = new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Nearest);
+        picture.With(image =>
+        {
+            canvas.Save();
+            if (mirror)
+            {
+                canvas.Scale(-1, 1, width / 2f, 0);
+            }
+            if (Math.Max(image.Width, image.Height) < TextureSide)
+            {
+                float zoom = random.Between(0.6f, 1.6f);
+                paint.Shader = image.ToShader(SKShaderTileMode.Mirror, SKShaderTileMode.Mirror, sampling,
+                    SKMatrix.CreateScale(zoom, zoom));
+                canvas.DrawPaint(paint);
+                paint.Shader.Dispose();
+                paint.Shader = null;
+            }
+            else
+            {
+                // From the whole picture down to its own pixels a little enlarged.
+                float whole = Math.Min((float)image.Width / width, (float)image.Height / height);
+                float zoom = random.Between(Math.Min(whole, 0.7f), whole);
+                var crop = SKRect.Create(random.Unit() * (image.Width - zoom * width),
+                    random.Unit() * (image.Height - zoom * height), zoom * width, zoom * height);
+                canvas.DrawImage(image, crop, new SKRect(0, 0, width, height), sampling, paint);
+            }
+            canvas.Restore();
+        });
+    }
+
+    private static bool Usable(string path)
+    {
+        using var codec = SKCodec.Create(path);
+        return codec is not null && Math.Min(codec.Info.Width, codec.Info.Height) >= SmallestSide
+            && (long)codec.Info.Width * codec.Info.Height <= ImageFile.MaxPixels;
+    }
+
+    private Picture Get(int index)
+    {
+        Lazy<Picture>? picture;
+        lock (_cache)
+        {
+            if (!_cache.TryGetValue(index, out picture))
+            {
+                picture = new Lazy<Picture>(() => Decode(_paths[index]));
+                _cache[index] = picture;
+                _order.Enqueue(index);
+                if (_order.Count > Kept)
+                {
+                    _cache.Remove(_order.Dequeue());
+                }
+            }
+        }
+        return picture.Value;
+    }
+
+    private Picture Decode(string path)
+    {
+        // One at a time: a wallpaper takes over 100 MB while it is decoded, whatever the number of threads.
+        lock (_decoding)
+        {
+            using var full = Bitmaps.From(ImageFile.Read(path));
+            float scale = Math.Min(1, (float)KeptSide / Math.Max(full.Width, full.Height));
+            using var kept = full.Resize(new SKSizeI(Math.Max(1, (int)(full.Width * scale)), Math.Max(1, (int)(full.Height * scale))),
+                new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear));
+            return new Picture(kept.Info, kept.GetPixelSpan().ToArray());
+        }
+    }
+
+    /// <summary>Pixels in managed memory: the collector frees what fell out of the cache when no thread draws it any more.</summary>
+    private sealed class Picture(SKImageInfo info, byte[] pixels)
+    {
+        public unsafe void With(Action<SKImage> use)
+        {
+            fixed (byte* start = pixels)
+            {
+                using var pixmap = new SKPixmap(info, (nint)start, info.RowBytes);
+                using var image = SKImage.FromPixels(pixmap);
+                use(image);
+            }
+        }
+    }
+}
