@@ -36,8 +36,10 @@ internal sealed class Backgrounds
         }
         var search = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true };
         _paths = [.. folders.SelectMany(folder => Directory.EnumerateFiles(folder, "*", search))
-            .Where(ImageFile.HasPictureExtension).Select(Path.GetFullPath).Distinct().Order(StringComparer.Ordinal)
-            .Where(Usable)];
+            .Where(ImageFile.HasPictureExtension).Select(Path.GetFullPath).Distinct().GroupBy(WithoutSize)
+            .Select(sizes => sizes.OrderByDescending(path => new FileInfo(path).Length).ThenBy(path => path, StringComparer.Ordinal)
+                .First())
+            .Order(StringComparer.Ordinal).Where(Usable)];
         if (folders.Count > 0 && _paths.Count == 0)
         {
             throw new TcmException($"no picture of at least {SmallestSide} pixels in {string.Join(", ", folders)}");
@@ -53,9 +55,9 @@ internal sealed class Backgrounds
     /// <summary>Number of pictures.</summary>
     public int Count => _paths.Count;
 
-    /// <summary>Fills the canvas with a random part of a picture.</summary>
+    /// <summary>Fills an area with a random part of a picture.</summary>
     /// <exception cref="ImageFileException">The picture cannot be read.</exception>
-    public void Draw(SKCanvas canvas, int width, int height, long scene, SceneRandom random)
+    public void Draw(SKCanvas canvas, SKRect area, long scene, SceneRandom random)
     {
         long step = Math.Abs(scene) / ScenesPerStep;
         var picture = Get((int)((step + random.Below(Window)) % _paths.Count));
@@ -67,28 +69,36 @@ internal sealed class Backgrounds
             canvas.Save();
             if (mirror)
             {
-                canvas.Scale(-1, 1, width / 2f, 0);
+                canvas.Scale(-1, 1, area.MidX, 0);
             }
             if (Math.Max(image.Width, image.Height) < TextureSide)
             {
                 float zoom = random.Between(0.6f, 1.6f);
                 paint.Shader = image.ToShader(SKShaderTileMode.Mirror, SKShaderTileMode.Mirror, sampling,
                     SKMatrix.CreateScale(zoom, zoom));
-                canvas.DrawPaint(paint);
+                canvas.DrawRect(area, paint);
                 paint.Shader.Dispose();
                 paint.Shader = null;
             }
             else
             {
                 // From the whole picture down to its own pixels a little enlarged.
-                float whole = Math.Min((float)image.Width / width, (float)image.Height / height);
+                float whole = Math.Min(image.Width / area.Width, image.Height / area.Height);
                 float zoom = random.Between(Math.Min(whole, 0.7f), whole);
-                var crop = SKRect.Create(random.Unit() * (image.Width - zoom * width),
-                    random.Unit() * (image.Height - zoom * height), zoom * width, zoom * height);
-                canvas.DrawImage(image, crop, new SKRect(0, 0, width, height), sampling, paint);
+                var crop = SKRect.Create(random.Unit() * (image.Width - zoom * area.Width),
+                    random.Unit() * (image.Height - zoom * area.Height), zoom * area.Width, zoom * area.Height);
+                canvas.DrawImage(image, crop, area, sampling, paint);
             }
             canvas.Restore();
         });
+    }
+
+    /// <summary>Wallpapers come as 1920x1080.jpg, 2560x1600.jpg ... of one picture: the names differ in their digits alone.</summary>
+    private static string WithoutSize(string path)
+    {
+        string name = Path.GetFileNameWithoutExtension(path);
+        bool isSize = name.Split('x') is [var width, var height] && width.All(char.IsAsciiDigit) && height.All(char.IsAsciiDigit);
+        return isSize ? Path.GetDirectoryName(path) + "/*" : path;
     }
 
     private static bool Usable(string path)

@@ -17,6 +17,9 @@ internal sealed record Lettering(SKColor Colour)
     /// <summary>Offset in block units of a shadow or of the side of raised letters; (0, 0) for none.</summary>
     public SKPoint Shadow { get; init; }
 
+    /// <summary>Deviation in block units of the light around glowing letters; 0 for none.</summary>
+    public float Glow { get; init; }
+
     /// <summary>How far these letters stand out from a ground, 0 to 255.</summary>
     public float Contrast(SKColor ground)
     {
@@ -95,12 +98,15 @@ internal static class BlockPainter
         float opacity = random.Between(0.45f, 0.95f);
         var offset = new SKPoint(random.Between(-0.12f, 0.12f) * TextLayout.CapHeight,
             random.Between(0.03f, 0.14f) * TextLayout.CapHeight);
+        bool lit = random.Chance(0.12f);
+        float glow = random.Between(0.08f, 0.3f) * TextLayout.CapHeight;
         return new Lettering(colour)
         {
             Bottom = graded ? bottom : null,
             Outline = outline > 0 ? edge : null,
             Opacity = faint ? opacity : 1,
             Shadow = shadow && effects ? offset : SKPoint.Empty,
+            Glow = lit && effects && Palette.Luma(colour) > 120 ? glow : 0,
         };
     }
 
@@ -116,6 +122,14 @@ internal static class BlockPainter
             paint.Color = SKColors.Black.WithAlpha((byte)(0.55f * alpha));
             canvas.DrawPath(text.Path, paint);
             canvas.Restore();
+        }
+        if (lettering.Glow > 0)
+        {
+            using var blur = SKMaskFilter.CreateBlur(SKBlurStyle.Normal, lettering.Glow);
+            paint.MaskFilter = blur;
+            paint.Color = lettering.Colour.WithAlpha((byte)(0.7f * alpha));
+            canvas.DrawPath(text.Path, paint);
+            paint.MaskFilter = null;
         }
         if (lettering.Outline is { } edge)
         {

@@ -20,7 +20,8 @@ internal sealed class BlockPlacer
     public BlockPlacer(SKBitmap scene, SceneRandom random)
     {
         _scene = scene;
-        _view = (Math.Clamp(0.35f * random.Normal(), -0.95f, 0.95f), 0.12f * random.Normal(), 0.06f * random.Normal());
+        _view = (Math.Clamp(0.35f * random.Normal(), -0.95f, 0.95f), Math.Clamp(0.12f * random.Normal(), -0.35f, 0.35f),
+            0.06f * random.Normal());
     }
 
     /// <summary>The map from block units to the scene, or null when there is no room. The place is taken by it.</summary>
@@ -51,7 +52,7 @@ internal sealed class BlockPlacer
                 continue;
             }
             found++;
-            float unrest = compared > 1 ? Measure(quad).Deviation : 0;
+            float unrest = compared > 1 ? Summarise(Sample(quad)).Deviation : 0;
             if (best is null || unrest < best.Value.Unrest)
             {
                 best = (view, outer, unrest);
@@ -66,35 +67,46 @@ internal sealed class BlockPlacer
     }
 
     /// <summary>
-    /// Mean colour and deviation of the lightness inside a polygon whose second half runs back below its first. Only points
-    /// inside are looked at, so that what is outside does not matter.
+    /// Colours at points spread over a polygon whose second half runs back below its first. Only points inside are looked at,
+    /// so that what is outside does not matter.
     /// </summary>
-    public (SKColor Mean, float Deviation) Measure(ReadOnlySpan<SKPoint> polygon)
+    public SKColor[] Sample(ReadOnlySpan<SKPoint> polygon)
     {
-        const int columns = 14, rows = 5;
+        const int columns = 16, rows = 5;
+        var samples = new SKColor[columns * rows];
         var pixels = _scene.GetPixelSpan();
         int half = polygon.Length / 2;
-        float red = 0, green = 0, blue = 0, sum = 0, squares = 0;
-        for (int column = 0; column < columns; column++)
+        for (int column = 0, i = 0; column < columns; column++)
         {
             float along = (column + 0.5f) / columns * (half - 1);
-            int i = (int)along;
-            var top = Between(polygon[i], polygon[i + 1], along - i);
-            var bottom = Between(polygon[^(i + 1)], polygon[^(i + 2)], along - i);
-            for (int row = 0; row < rows; row++)
+            int piece = (int)along;
+            var top = Between(polygon[piece], polygon[piece + 1], along - piece);
+            var bottom = Between(polygon[^(piece + 1)], polygon[^(piece + 2)], along - piece);
+            for (int row = 0; row < rows; row++, i++)
             {
                 var at = Between(top, bottom, (row + 0.5f) / rows);
                 int x = Math.Clamp((int)at.X, 0, _scene.Width - 1), y = Math.Clamp((int)at.Y, 0, _scene.Height - 1);
                 var pixel = pixels.Slice(4 * (y * _scene.Width + x), 3);
-                float luma = 0.299f * pixel[0] + 0.587f * pixel[1] + 0.114f * pixel[2];
-                red += pixel[0];
-                green += pixel[1];
-                blue += pixel[2];
-                sum += luma;
-                squares += luma * luma;
+                samples[i] = new SKColor(pixel[0], pixel[1], pixel[2]);
             }
         }
-        const float count = columns * rows;
+        return samples;
+    }
+
+    /// <summary>Mean colour of samples, and the deviation of their lightness.</summary>
+    public static (SKColor Mean, float Deviation) Summarise(ReadOnlySpan<SKColor> samples)
+    {
+        float red = 0, green = 0, blue = 0, sum = 0, squares = 0;
+        foreach (var colour in samples)
+        {
+            float luma = Palette.Luma(colour);
+            red += colour.Red;
+            green += colour.Green;
+            blue += colour.Blue;
+            sum += luma;
+            squares += luma * luma;
+        }
+        int count = samples.Length;
         float mean = sum / count;
         return (new SKColor((byte)(red / count), (byte)(green / count), (byte)(blue / count)),
             MathF.Sqrt(Math.Max(0, squares / count - mean * mean)));
@@ -103,7 +115,7 @@ internal sealed class BlockPlacer
     private (float Yaw, float Pitch, float Roll) Direction(TextLevel level, SceneRandom random)
     {
         float turned = level == TextLevel.Line ? 0.35f : 0.1f;
-        float yaw = 0.35f * random.Normal(), pitch = 0.2f * random.Normal();
+        float yaw = 0.35f * random.Normal(), pitch = Math.Clamp(0.2f * random.Normal(), -0.5f, 0.5f);
         float roll = random.Unit() switch
         {
             < 0.15f => random.Sign() * MathF.PI / 2,

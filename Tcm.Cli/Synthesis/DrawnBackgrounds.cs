@@ -2,14 +2,14 @@ using SkiaSharp;
 
 namespace Tcm.Cli.Synthesis;
 
-/// <summary>Backgrounds where there are no pictures: plain and stained walls, bricks, tiles, boards, streets.</summary>
+/// <summary>Backgrounds where there are no pictures: plain and stained walls, bricks, tiles, boards, streets, interiors.</summary>
 internal static class DrawnBackgrounds
 {
     /// <summary>Fills the canvas.</summary>
     public static void Draw(SKCanvas canvas, int width, int height, SceneRandom random)
     {
         var area = new SKRect(0, 0, width, height);
-        switch (random.Weighted([2, 2, 2, 1.5f, 3]))
+        switch (random.Weighted([2, 2, 2, 1.5f, 3, 5]))
         {
             case 0:
                 Gradient(canvas, area, Palette.Dull(random), Palette.Any(random), random);
@@ -25,8 +25,11 @@ internal static class DrawnBackgrounds
             case 3:
                 Boards(canvas, area, random);
                 break;
-            default:
+            case 4:
                 Street(canvas, area, random);
+                break;
+            default:
+                Interiors.Draw(canvas, area, random);
                 break;
         }
         ValueNoise.Draw(canvas, area, random.Between(40, 250), 4, random.Between(0.15f, 0.6f), random);

@@ -11,7 +11,8 @@ internal sealed class Legibility(BlockPlacer ground, Lettering lettering, Effect
     // Of 255, after the exposure; and in multiples of the noise and of the ground's own deviation.
     private const float LeastContrast = 22;
     private const float ContrastToNoise = 2.2f;
-    private const float ContrastToGround = 1;
+    private const float ContrastToGround = 1.1f;
+    private const float LeastClearShare = 0.7f;
 
     // A blur with this share of the height as its deviation leaves nothing of the strokes.
     private const float BlurToHeight = 0.15f;
@@ -25,10 +26,11 @@ internal sealed class Legibility(BlockPlacer ground, Lettering lettering, Effect
         {
             return false;
         }
-        var (mean, deviation) = ground.Measure(polygon);
-        float contrast = lettering.Contrast(mean);
-        return contrast * effects.Gain >= Math.Max(LeastContrast, ContrastToNoise * effects.Noise)
-            && contrast >= ContrastToGround * deviation;
+        var samples = ground.Sample(polygon);
+        float least = Math.Max(LeastContrast, ContrastToNoise * effects.Noise) / effects.Gain;
+        int clear = samples.Count(colour => lettering.Contrast(colour) >= least);
+        var (mean, deviation) = BlockPlacer.Summarise(samples);
+        return clear >= LeastClearShare * samples.Length && lettering.Contrast(mean) >= ContrastToGround * deviation;
     }
 
     /// <summary>Across and along the line: of a band the least and the sum of its pieces.</summary>

@@ -55,7 +55,7 @@ internal sealed class SceneRenderer
         using (var canvas = new SKCanvas(surfaces.Scene))
         {
             Background(canvas, width, height, number, random.Split());
-            Clutter(canvas, width, height, random.Split());
+            Clutter(canvas, width, height, number, random.Split());
             var placer = new BlockPlacer(surfaces.Scene, random.Split());
             var blocks = random.Split();
             for (int i = BlockCount(width, height, blocks); i > 0; i--)
@@ -81,18 +81,52 @@ internal sealed class SceneRenderer
     {
         if (Pictures.Count > 0 && random.Chance(PictureShare))
         {
-            Pictures.Draw(canvas, width, height, number, random);
+            Pictures.Draw(canvas, new SKRect(0, 0, width, height), number, random);
             return;
         }
         DrawnBackgrounds.Draw(canvas, width, height, random);
     }
 
-    private static void Clutter(SKCanvas canvas, int width, int height, SceneRandom random)
+    private void Clutter(SKCanvas canvas, int width, int height, long number, SceneRandom random)
     {
+        for (int i = random.Weighted([55, 15, 12, 10, 8]); i > 0; i--)
+        {
+            Panel(canvas, width, height, number, random.Split());
+        }
         for (int i = random.Weighted([30, 20, 15, 12, 10, 8, 5]); i > 0; i--)
         {
             Synthesis.Clutter.Draw(canvas, width, height, random.Split());
         }
+    }
+
+    /// <summary>A poster, a screen, a shop window without text, seen at an angle.</summary>
+    private void Panel(SKCanvas canvas, int width, int height, long number, SceneRandom random)
+    {
+        var box = SKRect.Create(width * random.Between(0.08f, 0.6f), height * random.Between(0.08f, 0.6f));
+        var view = Homography.View(box, new SKPoint(random.Between(0, width), random.Between(0, height)), 1,
+            0.5f * random.Normal(), 0.15f * random.Normal(), 0.05f * random.Normal());
+        canvas.Save();
+        canvas.Concat(in view);
+        if (Pictures.Count > 0 && random.Chance(0.6f))
+        {
+            Pictures.Draw(canvas, box, number, random);
+        }
+        else
+        {
+            DrawnBackgrounds.Gradient(canvas, box, Palette.Any(random), Palette.Any(random), random);
+        }
+        using var frame = new SKPaint
+        {
+            IsAntialias = true,
+            IsStroke = true,
+            StrokeWidth = random.Between(1, 12),
+            Color = Palette.Dull(random),
+        };
+        if (random.Chance(0.6f))
+        {
+            canvas.DrawRect(box, frame);
+        }
+        canvas.Restore();
     }
 
     /// <summary>None in some scenes; then about as many as give ICDAR2015's median of nine words on 1280x720.</summary>
@@ -125,7 +159,7 @@ internal sealed class SceneRenderer
             BlockPainter.DrawPlate(canvas, plate, ground, letters, _options.Effects, random);
         }
         var quad = view.MapPoints(Homography.Corners(block.Text.Bounds));
-        var lettering = BlockPainter.Choose(placer.Measure(quad).Mean, block.OnPlate ? letters : null, block.Style.Outline,
+        var lettering = BlockPainter.Choose(BlockPlacer.Summarise(placer.Sample(quad)).Mean, block.OnPlate ? letters : null, block.Style.Outline,
             _options.Effects, random);
         var legibility = new Legibility(placer, lettering, effects, block.Style.Flow == TextFlow.Stacked);
         // Measured before the letters are there.
