@@ -12,8 +12,8 @@ internal sealed class Backgrounds
 {
     // About what two screens have: crops keep the sharpness of a photograph, and one picture costs at most 6 MB.
     private const int KeptSide = 1500;
-    private const int Window = 24;
-    private const int ScenesPerStep = 12;
+    private const int Window = 32;
+    private const int ScenesPerStep = 64;
     private const int Kept = 2 * Window;
 
     // Smaller pictures are textures: they are repeated.
@@ -63,7 +63,7 @@ internal sealed class Backgrounds
         var picture = Get((int)((step + random.Below(Window)) % _paths.Count));
         bool mirror = random.Chance(0.5f);
         using var paint = new SKPaint();
-        var sampling = new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Nearest);
+        var sampling = new SKSamplingOptions(SKFilterMode.Linear);
         picture.With(image =>
         {
             canvas.Save();
@@ -82,8 +82,9 @@ internal sealed class Backgrounds
             }
             else
             {
-                // From the whole picture down to its own pixels a little enlarged.
-                float whole = Math.Min(image.Width / area.Width, image.Height / area.Height);
+                // From nearly the whole picture to its own pixels a little enlarged. No mipmaps: Skia would make them for each
+                // scene, and a reduction by up to two does without.
+                float whole = Math.Min(2, Math.Min(image.Width / area.Width, image.Height / area.Height));
                 float zoom = random.Between(Math.Min(whole, 0.7f), whole);
                 var crop = SKRect.Create(random.Unit() * (image.Width - zoom * area.Width),
                     random.Unit() * (image.Height - zoom * area.Height), zoom * area.Width, zoom * area.Height);
@@ -129,12 +130,25 @@ internal sealed class Backgrounds
 
     private Picture Decode(string path)
     {
-        // One at a time: a wallpaper takes over 100 MB while it is decoded, whatever the number of threads.
+        // One at a time: a wallpaper takes up to 100 MB while it is decoded, whatever the number of threads.
         lock (_decoding)
         {
-            using var full = Bitmaps.From(ImageFile.Read(path));
-            float scale = Math.Min(1, (float)KeptSide / Math.Max(full.Width, full.Height));
-            using var kept = full.Resize(new SKSizeI(Math.Max(1, (int)(full.Width * scale)), Math.Max(1, (int)(full.Height * scale))),
+            using var codec = SKCodec.Create(path) ?? throw new ImageFileException(path, "the file cannot be decoded");
+            float scale = Math.Min(1, (float)KeptSide / Math.Max(codec.Info.Width, codec.Info.Height));
+            // JPEG and WebP decode to a reduced size at a fraction of the cost; PNG answers with its full size.
+            var reduced = codec.GetScaledDimensions(scale);
+            using var full = new SKBitmap(new SKImageInfo(reduced.Width, reduced.Height, SKColorType.Rgba8888, SKAlphaType.Premul));
+            var result = codec.GetPixels(full.Info, full.GetPixels());
+            if (result != SKCodecResult.Success)
+            {
+                throw new ImageFileException(path, $"the picture cannot be decoded ({result})");
+            }
+            using var kept = new SKBitmap(new SKImageInfo(Math.Max(1, (int)(codec.Info.Width * scale)),
+                Math.Max(1, (int)(codec.Info.Height * scale)), SKColorType.Rgba8888, SKAlphaType.Opaque));
+            using var canvas = new SKCanvas(kept);
+            canvas.Clear(SKColors.White);
+            using var image = SKImage.FromBitmap(full);
+            canvas.DrawImage(image, new SKRect(0, 0, kept.Width, kept.Height),
                 new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear));
             return new Picture(kept.Info, kept.GetPixelSpan().ToArray());
         }

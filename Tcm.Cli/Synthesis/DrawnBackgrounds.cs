@@ -51,6 +51,7 @@ internal static class DrawnBackgrounds
         var colour = Palette.Dull(random);
         bool upright = random.Chance(0.5f);
         float step = random.Between(20, 120);
+        canvas.Clear(Palette.Shade(colour, 0.5f));
         using var paint = new SKPaint();
         for (float at = 0; at < (upright ? area.Width : area.Height); at += step)
         {

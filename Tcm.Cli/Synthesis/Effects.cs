@@ -76,7 +76,7 @@ internal sealed record Effects
         {
             var small = new SKImageInfo((int)(scene.Width * Resolution), (int)(scene.Height * Resolution), scene.ColorType,
                 SKAlphaType.Opaque);
-            using var reduced = scene.Resize(small, new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Nearest));
+            using var reduced = scene.Resize(small, new SKSamplingOptions(SKFilterMode.Linear));
             using var image = SKImage.FromBitmap(reduced);
             canvas.DrawImage(image, area, new SKSamplingOptions(SKFilterMode.Linear));
         }

@@ -54,6 +54,8 @@ internal sealed class SceneRenderer
         var texts = new List<TextAnnotation>();
         using (var canvas = new SKCanvas(surfaces.Scene))
         {
+            // Nothing of the scene before this one may shine through.
+            canvas.Clear(SKColors.Black);
             Background(canvas, width, height, number, random.Split());
             Clutter(canvas, width, height, number, random.Split());
             var placer = new BlockPlacer(surfaces.Scene, random.Split());

@@ -185,7 +185,7 @@ internal static class TextLayout
 
     private static void CurvedLine(SetLine line, TextStyle style, TextLevel level, SKPathBuilder builder, List<PlacedText> texts)
     {
-        var curve = new Baseline(style.Flow, line.Ink, style.Bend);
+        var curve = new Baseline(style.Flow, line.Ink, line.Words.Max(word => word.WidestGlyph), style.Bend);
         foreach (var word in line.Words)
         {
             foreach (var glyph in word.Glyphs)
@@ -259,32 +259,41 @@ internal static class TextLayout
     }
 
     /// <summary>A curved baseline: where the letters of a line at x stand, and how they are turned.</summary>
-    private sealed class Baseline(TextFlow flow, SKRect line, float bend)
+    private sealed class Baseline(TextFlow flow, SKRect line, float widestGlyph, float bend)
     {
+        // Above this product of curvature and height, the inner edge of a band would shrink to nothing and cross itself.
+        private const float SharpestTurn = 0.5f;
+
+        private readonly float _sharpest = SharpestTurn
+            / (Math.Max(Math.Abs(line.Top), Math.Abs(line.Bottom)) + widestGlyph / 4);
+
         // Of a circle, positive where its centre is below the text.
-        private readonly float _radius = line.Width / bend;
+        private float Radius => MathF.CopySign(Math.Max(line.Width / Math.Abs(bend), 1 / _sharpest), bend);
+
+        private float Amplitude => MathF.CopySign(
+            Math.Min(Math.Abs(bend), _sharpest * MathF.Pow(line.Width / MathF.Tau, 2)), bend);
 
         public (SKPoint Point, float Angle) At(float x)
         {
             float along = x - line.MidX;
             if (flow == TextFlow.Arc)
             {
-                float angle = along / _radius;
+                float angle = along / Radius;
                 var (sin, cos) = MathF.SinCos(angle);
-                return (new SKPoint(_radius * sin, _radius * (1 - cos)), angle);
+                return (new SKPoint(Radius * sin, Radius * (1 - cos)), angle);
             }
             float phase = MathF.Tau * along / line.Width;
-            float slope = bend * MathF.Tau / line.Width * MathF.Cos(phase);
-            return (new SKPoint(along, bend * MathF.Sin(phase)), MathF.Atan(slope));
+            float slope = Amplitude * MathF.Tau / line.Width * MathF.Cos(phase);
+            return (new SKPoint(along, Amplitude * MathF.Sin(phase)), MathF.Atan(slope));
         }
 
         /// <summary>The band from the ink's top to its bottom: n points along the top, then n back along the bottom.</summary>
-        public SKPoint[] Band(SKRect ink, float widestGlyph, float grow)
+        public SKPoint[] Band(SKRect ink, float widest, float grow)
         {
-            float curvature = flow == TextFlow.Arc ? 1 / Math.Abs(_radius)
-                : Math.Abs(bend) * MathF.Pow(MathF.Tau / line.Width, 2);
+            float curvature = flow == TextFlow.Arc ? 1 / Math.Abs(Radius)
+                : Math.Abs(Amplitude) * MathF.Pow(MathF.Tau / line.Width, 2);
             // Letters are rigid: their corners leave the curve by the sagitta of their width.
-            float sagitta = widestGlyph * widestGlyph * curvature / 8;
+            float sagitta = widest * widest * curvature / 8;
             float turn = ink.Width * curvature;
             int points = Math.Clamp(2 + (int)MathF.Ceiling(turn / 0.25f), 4, 14);
             float top = ink.Top - grow - sagitta, bottom = ink.Bottom + grow + sagitta;
