@@ -14,15 +14,19 @@ internal sealed class Backgrounds
     private const int KeptSide = 1500;
     private const int Window = 32;
     private const int ScenesPerStep = 64;
-    private const int Kept = 2 * Window;
+    private const int Kept = 2 * Window + 8;
 
     // Smaller pictures are textures: they are repeated.
     private const int TextureSide = 600;
     private const int SmallestSide = 64;
 
-    private readonly List<string> _paths;
-    private readonly Dictionary<int, Lazy<Picture>> _cache = [];
-    private readonly Queue<int> _order = new();
+    // Folders of textures hold hundreds; what scenes are in is photographs.
+    private const float TextureShare = 0.25f;
+
+    private readonly string[] _photographs;
+    private readonly string[] _textures;
+    private readonly Dictionary<string, Lazy<Picture>> _cache = [];
+    private readonly Queue<string> _order = new();
     private readonly Lock _decoding = new();
 
     /// <summary>Searches folders, and the folders below, for JPEG, PNG, WebP and BMP pictures.</summary>
@@ -35,32 +39,31 @@ internal sealed class Backgrounds
             throw new TcmException($"{missing}: there is no such folder of pictures");
         }
         var search = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true };
-        _paths = [.. folders.SelectMany(folder => Directory.EnumerateFiles(folder, "*", search))
+        string[] paths = [.. folders.SelectMany(folder => Directory.EnumerateFiles(folder, "*", search))
             .Where(ImageFile.HasPictureExtension).Select(Path.GetFullPath).Distinct().GroupBy(WithoutSize)
-            .Select(sizes => sizes.OrderByDescending(path => new FileInfo(path).Length).ThenBy(path => path, StringComparer.Ordinal)
+            .Select(same => same.OrderByDescending(path => new FileInfo(path).Length).ThenBy(path => path, StringComparer.Ordinal)
                 .First())
-            .Order(StringComparer.Ordinal).Where(Usable)];
-        if (folders.Count > 0 && _paths.Count == 0)
+            .Order(StringComparer.Ordinal)];
+        var sizes = paths.Select(LongerSide).ToArray();
+        _photographs = Shuffled([.. paths.Where((_, i) => sizes[i] >= TextureSide)]);
+        _textures = Shuffled([.. paths.Where((_, i) => sizes[i] is > 0 and < TextureSide)]);
+        if (folders.Count > 0 && Count == 0)
         {
             throw new TcmException($"no picture of at least {SmallestSide} pixels in {string.Join(", ", folders)}");
-        }
-        var shuffle = new SceneRandom(0, _paths.Count);
-        for (int i = _paths.Count - 1; i > 0; i--)
-        {
-            int other = shuffle.Below(i + 1);
-            (_paths[i], _paths[other]) = (_paths[other], _paths[i]);
         }
     }
 
     /// <summary>Number of pictures.</summary>
-    public int Count => _paths.Count;
+    public int Count => _photographs.Length + _textures.Length;
 
     /// <summary>Fills an area with a random part of a picture.</summary>
     /// <exception cref="ImageFileException">The picture cannot be read.</exception>
     public void Draw(SKCanvas canvas, SKRect area, long scene, SceneRandom random)
     {
         long step = Math.Abs(scene) / ScenesPerStep;
-        var picture = Get((int)((step + random.Below(Window)) % _paths.Count));
+        bool texture = random.Chance(TextureShare);
+        var paths = _photographs.Length == 0 || (texture && _textures.Length > 0) ? _textures : _photographs;
+        var picture = Get(paths[(step + random.Below(Window)) % paths.Length]);
         bool mirror = random.Chance(0.5f);
         using var paint = new SKPaint();
         var sampling = new SKSamplingOptions(SKFilterMode.Linear);
@@ -102,23 +105,36 @@ internal sealed class Backgrounds
         return isSize ? Path.GetDirectoryName(path) + "/*" : path;
     }
 
-    private static bool Usable(string path)
+    /// <summary>Of a picture, in pixels; 0 where it is not one or too small or too large to use.</summary>
+    private static int LongerSide(string path)
     {
         using var codec = SKCodec.Create(path);
         return codec is not null && Math.Min(codec.Info.Width, codec.Info.Height) >= SmallestSide
-            && (long)codec.Info.Width * codec.Info.Height <= ImageFile.MaxPixels;
+            && (long)codec.Info.Width * codec.Info.Height <= ImageFile.MaxPixels
+            ? Math.Max(codec.Info.Width, codec.Info.Height) : 0;
     }
 
-    private Picture Get(int index)
+    private static string[] Shuffled(string[] paths)
+    {
+        var shuffle = new SceneRandom(0, paths.Length);
+        for (int i = paths.Length - 1; i > 0; i--)
+        {
+            int other = shuffle.Below(i + 1);
+            (paths[i], paths[other]) = (paths[other], paths[i]);
+        }
+        return paths;
+    }
+
+    private Picture Get(string path)
     {
         Lazy<Picture>? picture;
         lock (_cache)
         {
-            if (!_cache.TryGetValue(index, out picture))
+            if (!_cache.TryGetValue(path, out picture))
             {
-                picture = new Lazy<Picture>(() => Decode(_paths[index]));
-                _cache[index] = picture;
-                _order.Enqueue(index);
+                picture = new Lazy<Picture>(() => Decode(path));
+                _cache[path] = picture;
+                _order.Enqueue(path);
                 if (_order.Count > Kept)
                 {
                     _cache.Remove(_order.Dequeue());

@@ -9,7 +9,7 @@ internal static class DrawnBackgrounds
     public static void Draw(SKCanvas canvas, int width, int height, SceneRandom random)
     {
         var area = new SKRect(0, 0, width, height);
-        switch (random.Weighted([2, 2, 2, 1.5f, 3, 5]))
+        switch (random.Weighted([2, 1, 2, 1.5f, 3, 5]))
         {
             case 0:
                 Gradient(canvas, area, Palette.Dull(random), Palette.Any(random), random);

@@ -42,7 +42,7 @@ internal sealed record Effects
     public static Effects Choose(SceneRandom random)
     {
         bool dark = random.Chance(0.12f);
-        float gain = dark ? random.Between(0.2f, 0.6f) : random.Between(0.75f, 1.2f), gamma = random.Between(0.75f, 1.3f);
+        float gain = dark ? random.Between(0.2f, 0.6f) : random.Between(0.8f, 1.35f), gamma = random.Between(0.75f, 1.3f);
         float warmth = 0.06f * random.Normal() * (dark ? 2.5f : 1);
         float blur = random.Chance(0.55f) ? 0.25f + 0.75f * Math.Abs(random.Normal()) : 0;
         float resolution = random.Chance(0.35f) ? random.Between(0.5f, 0.95f) : 1;
@@ -103,7 +103,7 @@ internal sealed record Effects
         var (sin, cos) = MathF.SinCos(random.Between(0, MathF.Tau));
         var reach = new SKPoint(cos * area.Width / 2, sin * area.Height / 2);
         var middle = new SKPoint(area.MidX, area.MidY);
-        byte low = (byte)random.Whole(110, 225);
+        byte low = (byte)random.Whole(125, 235);
         using (var shader = SKShader.CreateLinearGradient(middle - reach, middle + reach,
             [SKColors.White, new SKColor(low, low, low)], SKShaderTileMode.Clamp))
         {

@@ -9,7 +9,7 @@ internal sealed class Legibility(BlockPlacer ground, Lettering lettering, Effect
     public const float LeastHeight = 6;
 
     // Of 255, after the exposure; and in multiples of the noise and of the ground's own deviation.
-    private const float LeastContrast = 22;
+    private const float LeastContrast = 32;
     private const float ContrastToNoise = 2.2f;
     private const float ContrastToGround = 1.1f;
     private const float LeastClearShare = 0.7f;

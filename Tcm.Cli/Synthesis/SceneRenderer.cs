@@ -23,10 +23,15 @@ internal sealed class SceneRenderer
 
     /// <summary>Finds fonts and pictures.</summary>
     /// <exception cref="Kernels.TcmException">There are no fonts, or the folder of pictures has none.</exception>
-    public SceneRenderer(SceneOptions options)
+    public SceneRenderer(SceneOptions options) : this(options, new FontLibrary(options.FontFolders))
+    {
+    }
+
+    /// <summary>Finds pictures; the fonts are shared with other renderers.</summary>
+    public SceneRenderer(SceneOptions options, FontLibrary fonts)
     {
         _options = options;
-        Fonts = new FontLibrary(options.FontFolders);
+        Fonts = fonts;
         Pictures = new Backgrounds(options.BackgroundFolders);
         _composer = new BlockComposer(Fonts, options.Level);
     }

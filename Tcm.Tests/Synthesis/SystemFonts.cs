@@ -3,22 +3,25 @@ using Tcm.Kernels;
 
 namespace Tcm.Tests.Synthesis;
 
-/// <summary>Whether this machine has fonts.</summary>
+/// <summary>The fonts of this machine, searched once for all tests.</summary>
 internal static class SystemFonts
 {
-    private static readonly Lazy<string?> Missing = new(() =>
+    private static readonly Lazy<(FontLibrary? Library, string Missing)> Found = new(() =>
     {
         try
         {
-            _ = new FontLibrary([]);
-            return null;
+            return (new FontLibrary([]), "");
         }
         catch (TcmException e)
         {
-            return e.Message;
+            return (null, e.Message);
         }
     });
 
-    /// <summary>Skips the test where there are none.</summary>
-    public static void Require() => Assert.SkipWhen(Missing.Value is not null, Missing.Value ?? "");
+    /// <summary>The fonts; skips the test where there are none.</summary>
+    public static FontLibrary Require()
+    {
+        Assert.SkipWhen(Found.Value.Library is null, Found.Value.Missing);
+        return Found.Value.Library!;
+    }
 }
