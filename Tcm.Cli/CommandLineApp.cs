@@ -30,6 +30,7 @@ internal static class CommandLineApp
             EvalCommand.Create(host),
             TrainCommand.Create(host),
             DevicesCommand.Create(host),
+            SynthCommand.Create(host),
             verbose,
         };
         bool showStack = host.Verbose;
