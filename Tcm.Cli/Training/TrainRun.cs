@@ -47,7 +47,7 @@ internal sealed class TrainRun(CliHost host, Recipe recipe)
             throw new UsageException($"{state}: no state to resume from");
         }
         Directory.CreateDirectory(Folder);
-        var data = SampleSources.Open(recipe.Data);
+        var data = SampleSources.Open(recipe);
         var validation = recipe.Validation.Every > 0 ? new Validation(recipe, Folder) : null;
         using var backend = Devices.Open(Device, Threads);
         using var trainer = new Trainer(recipe, data, backend, Resume ? state : null, DataThreads,
