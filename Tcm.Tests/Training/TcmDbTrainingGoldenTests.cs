@@ -36,10 +36,13 @@ public sealed class TcmDbTrainingGoldenTests
             {
                 float[] expected = golden[name].Floats[(i * map)..((i + 1) * map)];
                 var wrong = Enumerable.Range(0, map).Where(p => !(Math.Abs(expected[p] - values[p]) <= tolerance)).ToList();
-                // Clipper rounds the crossings of the shrunk outline of the curved text differently by a pixel.
-                int allowed = name == "gt_shrink" ? 2 : 0;
-                Assert.True(wrong.Count <= allowed, $"{name} of picture {i}: {wrong.Count} pixels differ, the first at "
+                // Clipper rounds the crossings of a shrunk outline within its sweep: that of the curved text differs by a pixel
+                // along some of its edges, and by nothing else.
+                bool curved = name == "gt_shrink" && i == 0;
+                Assert.True(wrong.Count <= (curved ? 16 : 0), $"{name} of picture {i}: {wrong.Count} pixels differ, the first at "
                     + $"({wrong.FirstOrDefault() % width},{wrong.FirstOrDefault() / width})");
+                Assert.All(wrong, p => Assert.True(expected[p - 1] != expected[p] || expected[p + 1] != expected[p]
+                    || expected[p - width] != expected[p] || expected[p + width] != expected[p], "a pixel off the outline differs"));
             }
         }
     }
