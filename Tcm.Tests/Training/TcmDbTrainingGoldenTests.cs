@@ -85,7 +85,8 @@ public sealed class TcmDbTrainingGoldenTests
         foreach (var expected in reference.GetProperty("losses").EnumerateArray())
         {
             var losses = run.Losses();
-            double tolerance = step < 5 ? 1e-5 : 2e-3;
+            // Winograd rounds more than direct convolution (about 1e-6 of range a layer), and each step builds on the last.
+            double tolerance = step < 2 ? 1e-5 : step < 5 ? 5e-5 : 2e-3;
             foreach (var loss in expected.EnumerateObject().Where(l => l.Name != "total"))
             {
                 double relative = Math.Abs((losses[loss.Name] / loss.Value.GetDouble()) - 1);
@@ -168,7 +169,8 @@ public sealed class TcmDbTrainingGoldenTests
             var golden = Npz.Read(SharedData.Golden("train-db.npz"));
             using var file = ModelFile.Open(SharedData.Golden("tcm-db-tiny.pth"), textHeads: 2, decoderHeads: 4);
             _model = new TcmModel(file.Checkpoint, file.Config, _backend, Store) { GradientCheckpointing = checkpointing };
-            _objective = HeadRegistry.Objective(file.Config, new TrainingOptions { ReferenceAuxiliaryLoss = referenceAux });
+            _objective = HeadRegistry.Find(file.Config.Head).CreateObjective(file.Config,
+                new TrainingOptions { ReferenceAuxiliaryLoss = referenceAux });
             (_, _height, _width) = Labels();
             int plane = _height * _width;
             _images = new float[2 * 3 * plane];
