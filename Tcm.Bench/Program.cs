@@ -6,7 +6,9 @@ var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured i
     NetworkBenchmark.Create(),
     ConvolutionBenchmark.Create(),
     KernelsBenchmark.Create(),
+    TrainingBenchmark.Create(),
     TrainingKernelsBenchmark.Create(),
     PostprocessBenchmark.Create(),
+    DetectorsBenchmark.Create(),
 };
 return root.Parse(args).Invoke();

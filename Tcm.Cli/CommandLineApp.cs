@@ -25,9 +25,13 @@ internal static class CommandLineApp
         {
             DetectCommand.Create(host),
             ConvertCommand.Create(host),
+            ExportCommand.Create(host),
             InfoCommand.Create(host),
             TraceCommand.Create(host),
+            EvalCommand.Create(host),
+            TrainCommand.Create(host),
             DevicesCommand.Create(host),
+            SynthCommand.Create(host),
             verbose,
         };
         bool showStack = host.Verbose;

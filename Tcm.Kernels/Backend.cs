@@ -47,13 +47,13 @@ public abstract class Backend : IDisposable
     public abstract Images.ImageInput Images { get; }
 
     /// <summary>BatchNorm2d while training.</summary>
-    public virtual Normalization.BatchNormalization BatchNormalization => throw new NotSupportedException();
+    public virtual Normalization.BatchNormalization BatchNormalization => throw new DeviceException("this device has no kernels for training yet");
 
     /// <summary>Losses over maps, with their gradients.</summary>
-    public virtual Losses.PixelLosses Losses => throw new NotSupportedException();
+    public abstract Losses.PixelLosses Losses { get; }
 
     /// <summary>Steps of optimisers.</summary>
-    public virtual Optimizers.ParameterUpdates Optimizers => throw new NotSupportedException();
+    public abstract Optimizers.ParameterUpdates Optimizers { get; }
 
     /// <summary>What the memory pool holds now.</summary>
     public abstract MemoryUse Memory { get; }

@@ -187,9 +187,41 @@ internal sealed class PolygonFill
         }
     }
 
+    /// <summary>
+    /// Moves the ends of a line to the canvas's edges, first vertically, as OpenCV does before it draws: the line inside has
+    /// the slope between the rounded ends. False where nothing is inside.
+    /// </summary>
+    private static bool Clip(int right, int bottom, ref int x0, ref int y0, ref int x1, ref int y1)
+    {
+        if (Math.Max(y0, y1) < 0 || Math.Min(y0, y1) > bottom || Math.Max(x0, x1) < 0 || Math.Min(x0, x1) > right)
+        {
+            return false;
+        }
+        ClipRow(ref x0, ref y0, x1, y1, bottom);
+        ClipRow(ref x1, ref y1, x0, y0, bottom);
+        if (Math.Max(x0, x1) < 0 || Math.Min(x0, x1) > right)
+        {
+            return false;
+        }
+        ClipRow(ref y0, ref x0, y1, x1, right);
+        ClipRow(ref y1, ref x1, y0, x0, right);
+        return true;
+    }
+
+    /// <summary>Moves (x,y) along the line to (otherX,otherY) until y lies in [0, most].</summary>
+    private static void ClipRow(ref int x, ref int y, int otherX, int otherY, int most)
+    {
+        int edge = Math.Clamp(y, 0, most);
+        if (edge != y)
+        {
+            x += (int)((double)(edge - y) * ((long)otherX - x) / ((long)otherY - y));
+            y = edge;
+        }
+    }
+
     private static void Line<T>(Span<T> canvas, int width, int height, T value, int x0, int y0, int x1, int y1)
     {
-        if (Math.Max(y0, y1) < 0 || Math.Min(y0, y1) >= height || Math.Max(x0, x1) < 0 || Math.Min(x0, x1) >= width)
+        if (!Clip(width - 1, height - 1, ref x0, ref y0, ref x1, ref y1))
         {
             return;
         }

@@ -22,29 +22,13 @@ public static class RecipeReader
     /// <param name="overrides"><c>key=value</c> pairs; keys are paths with dots and list indices, as
     /// <c>optimizer.rate=1e-4</c> or <c>data.0.weight=2</c>.</param>
     /// <exception cref="TcmException">The file cannot be read or makes no sense; the message names it and the reason.</exception>
+    /// <remarks>A recipe may name another one beside it as <c>"extends": "base.json"</c> and then say only what differs.</remarks>
     public static Recipe Read(string path, IEnumerable<string>? overrides = null)
     {
-        string text;
         try
         {
-            text = File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new TcmException($"{path}: cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
-        return Parse(text, path, overrides ?? []);
-    }
-
-    internal static Recipe Parse(string text, string path, IEnumerable<string> overrides)
-    {
-        try
-        {
-            if (JsonNode.Parse(text, documentOptions: Lenient) is not JsonObject root)
-            {
-                throw new TcmException($"{path}: a recipe is a JSON object");
-            }
-            foreach (string pair in overrides)
+            var root = ReadObject(path, 0);
+            foreach (string pair in overrides ?? [])
             {
                 Override(root, pair, path);
             }
@@ -59,6 +43,52 @@ public static class RecipeReader
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             throw new TcmException($"{path}: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    private static JsonObject ReadObject(string path, int depth)
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TcmException($"{path}: cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+        if (JsonNode.Parse(text, documentOptions: Lenient) is not JsonObject root)
+        {
+            throw new TcmException($"{path}: a recipe is a JSON object");
+        }
+        if (root["extends"] is not { } extends)
+        {
+            return root;
+        }
+        if (depth > 8)
+        {
+            throw new TcmException($"{path}: recipes that extend each other in a circle");
+        }
+        root.Remove("extends");
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        var merged = ReadObject(Path.GetFullPath(extends.GetValue<string>(), folder), depth + 1);
+        Merge(merged, root);
+        return merged;
+    }
+
+    /// <summary>Objects are merged member by member; everything else, lists too, is replaced. Factors by name are one value.</summary>
+    private static void Merge(JsonObject into, JsonObject from)
+    {
+        foreach (var (name, value) in from)
+        {
+            if (value is JsonObject inner && into[name] is JsonObject outer && name != "rateFactors")
+            {
+                Merge(outer, inner);
+            }
+            else
+            {
+                into[name] = value?.DeepClone();
+            }
         }
     }
 

@@ -55,7 +55,7 @@ public sealed class Trainer : IDisposable
             TensorsFromFiles = weights.FromFiles;
             _model = new TcmModel(weights, recipe.Model, backend, _store) { GradientCheckpointing = recipe.GradientCheckpointing };
         }
-        _objective = HeadRegistry.Objective(recipe.Model, recipe.Loss);
+        _objective = HeadRegistry.Find(recipe.Model.Head).CreateObjective(recipe.Model, recipe.Loss);
         _optimizer = OptimizerFactory.Create(recipe.Optimizer, _store);
         _schedule = OptimizerFactory.Schedule(recipe);
         _average = OptimizerFactory.Average(recipe.Optimizer, _store);
@@ -84,6 +84,12 @@ public sealed class Trainer : IDisposable
     public long LearnedParameters => _store.Learned.Where(p => !p.IsFrozen).Sum(p => p.Value.Length);
 
     internal ParameterStore Store => _store;
+
+    /// <summary>Wall time of the last forward pass, for profiles.</summary>
+    internal double ForwardSeconds { get; private set; }
+
+    /// <summary>Sees every operation of the backward passes, for profiles.</summary>
+    internal Action<string, Shape, TimeSpan>? BackwardObserver { get; set; }
 
     /// <summary>One step: forward, backward, update.</summary>
     /// <exception cref="OperationCanceledException">Cancelled while waiting for data; nothing has changed.</exception>
@@ -126,7 +132,9 @@ public sealed class Trainer : IDisposable
     internal IReadOnlyList<(string Name, float Value)> Losses(Tensor input, IReadOnlyList<Tensor> targets)
     {
         using var scope = TensorScope.Begin();
+        long start = Stopwatch.GetTimestamp();
         using var tape = Tape.Record();
+        tape.Observer = BackwardObserver;
         var (stages, score) = _model.Features(input, null);
         var terms = _objective.Losses(_model.Head.TrainingMaps(stages), score, targets);
         var total = terms[0].Value;
@@ -134,6 +142,7 @@ public sealed class Trainer : IDisposable
         {
             total = Functional.Add(total, term.Value);
         }
+        ForwardSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         tape.Backward(total);
         return [.. terms.Select(t => (t.Name, t.Value.ToArray()[0]))];
     }

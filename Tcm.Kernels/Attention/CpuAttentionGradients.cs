@@ -1,18 +1,20 @@
-using System.Numerics;
+using System.Runtime.CompilerServices;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Attention;
 
 /// <summary>
 /// Gradients of attention on the CPU; a task is one head of one sequence. For each query: the softmax row again, then
-/// dP = dy v^T, dS = P (dP - sum P dP), dq = scale dS k, dk += scale dS^T q, dv += P^T dy.
+/// dP = dy v^T, dS = P (dP - sum P dP), dq = scale dS k, dk += scale dS^T q, dv += P^T dy. Keys and values lie in scratch both
+/// as rows (padded to whole vectors) and transposed, so that every loop runs over vectors of keys or of the head's width; four
+/// queries go together, so that each vector of them is loaded once for four.
 /// </summary>
 internal sealed unsafe partial class CpuAttention
 {
     private protected override void BackwardCore(AttentionShape shape, Slice q, Slice k, Slice v, Slice dy, Slice dq, Slice dk,
         Slice dv)
     {
-        var job = new GradientJob
+        var pointers = new GradientPointers
         {
             Shape = shape,
             Q = CpuBackend.Pointer(q),
@@ -23,99 +25,190 @@ internal sealed unsafe partial class CpuAttention
             Dk = CpuBackend.Pointer(dk),
             Dv = CpuBackend.Pointer(dv),
         };
-        backend.Team.Run(shape.Batch * shape.Heads, ref job);
+        switch (backend.Level)
+        {
+            case SimdLevel.Portable: Run(new GradientJob<Floats4> { P = pointers }); break;
+            case SimdLevel.Avx2: Run(new GradientJob<Floats8> { P = pointers }); break;
+            default: Run(new GradientJob<Floats16> { P = pointers }); break;
+        }
+
+        void Run<TJob>(TJob job) where TJob : struct, IJob => backend.Team.Run(shape.Batch * shape.Heads, ref job);
     }
 
-    private struct GradientJob : IJob
+    /// <summary>Queries that go together.</summary>
+    private const int Together = 4;
+
+    private struct GradientPointers
     {
         public AttentionShape Shape;
         public float* Q, K, V, Dy, Dq, Dk, Dv;
+    }
+
+    private struct GradientJob<T> : IJob where T : struct, IFloatVector<T>
+    {
+        public GradientPointers P;
 
         public readonly void Run(int task)
         {
-            var s = Shape;
-            int head = task % s.Heads, batch = task / s.Heads, width = s.HeadDim;
-            long queries = (long)batch * s.Queries, keys = (long)batch * s.Keys, part = (long)head * width;
-            float* weights = Scratch.Get(2L * s.Keys);
-            float* gradients = weights + s.Keys;
+            var s = P.Shape;
+            int head = task % s.Heads, batch = task / s.Heads, part = head * s.HeadDim;
+            int width = RoundUp(s.HeadDim), keys = RoundUp(s.Keys);
+            long rows = (long)s.Keys * width, planes = (long)s.HeadDim * keys;
+            long size = (3 * rows) + (2 * planes) + (2L * Together * keys) + (3L * Together * width);
+            float* k = Scratch.Get(size);
+            float* dk = k + rows, dv = dk + rows, kt = dv + rows, vt = kt + planes;
+            float* weights = vt + planes, gradients = weights + (Together * keys);
+            float* q = gradients + (Together * keys), dy = q + (Together * width), dq = dy + (Together * width);
+            new Span<float>(k, checked((int)size)).Clear();
             for (int j = 0; j < s.Keys; j++)
             {
-                new Span<float>(Dk + ((keys + j) * s.KeyStride) + part, width).Clear();
-                new Span<float>(Dv + ((keys + j) * s.ValueStride) + part, width).Clear();
-            }
-            for (int i = 0; i < s.Queries; i++)
-            {
-                int seen = s.Causal ? i + 1 : s.Keys;
-                ReadOnlySpan<float> q = new(Q + ((queries + i) * s.QueryStride) + part, width);
-                ReadOnlySpan<float> dy = new(Dy + ((queries + i) * s.Width) + part, width);
-                var dq = new Span<float>(Dq + ((queries + i) * s.QueryStride) + part, width);
-                Weights(q, keys, part, seen, weights);
-                double sum = 0;
-                for (int j = 0; j < seen; j++)
+                float* key = P.K + ((((long)batch * s.Keys) + j) * s.KeyStride) + part;
+                float* value = P.V + ((((long)batch * s.Keys) + j) * s.ValueStride) + part;
+                for (int d = 0; d < s.HeadDim; d++)
                 {
-                    gradients[j] = Dot(dy, new(V + ((keys + j) * s.ValueStride) + part, width));
-                    sum += (double)weights[j] * gradients[j];
-                    AddScaled(new(Dv + ((keys + j) * s.ValueStride) + part, width), dy, weights[j]);
-                }
-                dq.Clear();
-                for (int j = 0; j < seen; j++)
-                {
-                    float d = weights[j] * (gradients[j] - (float)sum) * s.Scale;
-                    AddScaled(dq, new(K + ((keys + j) * s.KeyStride) + part, width), d);
-                    AddScaled(new(Dk + ((keys + j) * s.KeyStride) + part, width), q, d);
+                    k[((long)j * width) + d] = kt[((long)d * keys) + j] = key[d];
+                    vt[((long)d * keys) + j] = value[d];
                 }
             }
+            for (int i = 0; i < s.Queries; i += Together)
+            {
+                int queries = Math.Min(Together, s.Queries - i), seen = s.Causal ? i + queries : s.Keys;
+                long row = ((long)batch * s.Queries) + i;
+                for (int lane = 0; lane < queries; lane++)
+                {
+                    new ReadOnlySpan<float>(P.Q + ((row + lane) * s.QueryStride) + part, s.HeadDim).CopyTo(
+                        new Span<float>(q + (lane * width), width));
+                    new ReadOnlySpan<float>(P.Dy + ((row + lane) * s.Width) + part, s.HeadDim).CopyTo(
+                        new Span<float>(dy + (lane * width), width));
+                }
+                Combine(kt, keys, q, width, s.HeadDim, s.Scale, weights, seen);
+                Combine(vt, keys, dy, width, s.HeadDim, 1, gradients, seen);
+                for (int lane = 0; lane < Together; lane++)
+                {
+                    // A query that is not there, like a key that a causal query does not see, has weight and gradient 0.
+                    int count = lane >= queries ? 0 : s.Causal ? i + lane + 1 : s.Keys;
+                    Softmax(weights + (lane * keys), gradients + (lane * keys), count, seen, s.Scale);
+                }
+                Scatter(k, dk, dv, q, dy, dq, weights, gradients, seen, width, keys);
+                for (int lane = 0; lane < queries; lane++)
+                {
+                    new ReadOnlySpan<float>(dq + (lane * width), s.HeadDim).CopyTo(
+                        new Span<float>(P.Dq + ((row + lane) * s.QueryStride) + part, s.HeadDim));
+                }
+            }
+            for (int j = 0; j < s.Keys; j++)
+            {
+                new ReadOnlySpan<float>(dk + ((long)j * width), s.HeadDim).CopyTo(
+                    new Span<float>(P.Dk + ((((long)batch * s.Keys) + j) * s.KeyStride) + part, s.HeadDim));
+                new ReadOnlySpan<float>(dv + ((long)j * width), s.HeadDim).CopyTo(
+                    new Span<float>(P.Dv + ((((long)batch * s.Keys) + j) * s.ValueStride) + part, s.HeadDim));
+            }
         }
 
-        /// <summary>The softmax of one query over the keys that it sees.</summary>
-        private readonly void Weights(ReadOnlySpan<float> q, long keys, long part, int seen, float* weights)
+        private static int RoundUp(int count) => (count + T.Count - 1) / T.Count * T.Count;
+
+        /// <summary>target[lane][j] = scale * sum over d of x[lane][d] * planes[d][j], for four lanes.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void Combine(float* planes, nint stride, float* x, nint width, int depth, float scale, float* target, int count)
         {
-            float most = float.NegativeInfinity;
-            for (int j = 0; j < seen; j++)
+            T factor = T.Create(scale);
+            for (nint j = 0; j < count; j += T.Count)
             {
-                weights[j] = Dot(q, new(K + ((keys + j) * Shape.KeyStride) + part, Shape.HeadDim)) * Shape.Scale;
-                most = Math.Max(most, weights[j]);
-            }
-            double sum = 0;
-            for (int j = 0; j < seen; j++)
-            {
-                weights[j] = MathF.Exp(weights[j] - most);
-                sum += weights[j];
-            }
-            float scale = (float)(1 / sum);
-            for (int j = 0; j < seen; j++)
-            {
-                weights[j] *= scale;
+                T sum0 = T.Create(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+                float* column = planes + j, lane = x;
+                for (int d = 0; d < depth; d++, column += stride, lane++)
+                {
+                    T value = T.Load(column);
+                    sum0 = T.MultiplyAdd(T.Create(lane[0]), value, sum0);
+                    sum1 = T.MultiplyAdd(T.Create(lane[width]), value, sum1);
+                    sum2 = T.MultiplyAdd(T.Create(lane[2 * width]), value, sum2);
+                    sum3 = T.MultiplyAdd(T.Create(lane[3 * width]), value, sum3);
+                }
+                float* to = target + j;
+                (sum0 * factor).Store(to);
+                (sum1 * factor).Store(to + stride);
+                (sum2 * factor).Store(to + (2 * stride));
+                (sum3 * factor).Store(to + (3 * stride));
             }
         }
 
-        private static float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+        /// <summary>
+        /// Scores to softmax weights over the first <paramref name="count"/>, and the weights' gradients to those of the scores
+        /// before their scale; 0 behind them up to <paramref name="end"/>, rounded up to whole vectors.
+        /// </summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void Softmax(float* weights, float* gradients, int count, int end, float scale)
         {
-            var sum = Vector<float>.Zero;
-            int i = 0;
-            for (; i <= a.Length - Vector<float>.Count; i += Vector<float>.Count)
+            int padded = RoundUp(end);
+            new Span<float>(weights + count, padded - count).Fill(float.NegativeInfinity);
+            new Span<float>(gradients + count, padded - count).Clear();
+            if (count == 0)
             {
-                sum += new Vector<float>(a[i..]) * new Vector<float>(b[i..]);
+                new Span<float>(weights, padded).Clear();
+                return;
             }
-            float total = Vector.Sum(sum);
-            for (; i < a.Length; i++)
+            T largest = T.Load(weights);
+            for (int j = T.Count; j < padded; j += T.Count)
             {
-                total += a[i] * b[i];
+                largest = T.Max(T.Load(weights + j), largest);
             }
-            return total;
+            T max = T.Create(T.Largest(largest)), sums = T.Create(0), products = sums;
+            for (int j = 0; j < padded; j += T.Count)
+            {
+                T weight = VectorMath.Exp(T.Load(weights + j) - max);
+                weight.Store(weights + j);
+                sums = sums + weight;
+                products = T.MultiplyAdd(weight, T.Load(gradients + j), products);
+            }
+            float share = 1 / T.Sum(sums);
+            T factor = T.Create(share), mean = T.Create(T.Sum(products) * share), scales = T.Create(scale);
+            for (int j = 0; j < padded; j += T.Count)
+            {
+                T weight = T.Load(weights + j) * factor;
+                weight.Store(weights + j);
+                (weight * (T.Load(gradients + j) - mean) * scales).Store(gradients + j);
+            }
         }
 
-        /// <summary>a += scale * b</summary>
-        private static void AddScaled(Span<float> a, ReadOnlySpan<float> b, float scale)
+        /// <summary>dq = dS k, dk += dS^T q, dv += P^T dy for four queries.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void Scatter(float* k, float* dk, float* dv, float* q, float* dy, float* dq, float* weights, float* gradients,
+            int count, nint width, nint keys)
         {
-            int i = 0;
-            for (; i <= a.Length - Vector<float>.Count; i += Vector<float>.Count)
+            for (nint d = 0; d < width; d += T.Count)
             {
-                (new Vector<float>(a[i..]) + (scale * new Vector<float>(b[i..]))).CopyTo(a[i..]);
-            }
-            for (; i < a.Length; i++)
-            {
-                a[i] += scale * b[i];
+                T q0 = T.Load(q + d), q1 = T.Load(q + width + d), q2 = T.Load(q + (2 * width) + d), q3 = T.Load(q + (3 * width) + d);
+                T sum0 = T.Create(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+                nint at = d;
+                for (nint j = 0; j < count; j++, at += width)
+                {
+                    T key = T.Load(k + at), sum = T.Load(dk + at), gradient = T.Create(gradients[j]);
+                    sum0 = T.MultiplyAdd(gradient, key, sum0);
+                    sum = T.MultiplyAdd(gradient, q0, sum);
+                    gradient = T.Create(gradients[j + keys]);
+                    sum1 = T.MultiplyAdd(gradient, key, sum1);
+                    sum = T.MultiplyAdd(gradient, q1, sum);
+                    gradient = T.Create(gradients[j + (2 * keys)]);
+                    sum2 = T.MultiplyAdd(gradient, key, sum2);
+                    sum = T.MultiplyAdd(gradient, q2, sum);
+                    gradient = T.Create(gradients[j + (3 * keys)]);
+                    sum3 = T.MultiplyAdd(gradient, key, sum3);
+                    T.MultiplyAdd(gradient, q3, sum).Store(dk + at);
+                }
+                sum0.Store(dq + d);
+                sum1.Store(dq + width + d);
+                sum2.Store(dq + (2 * width) + d);
+                sum3.Store(dq + (3 * width) + d);
+
+                T y0 = T.Load(dy + d), y1 = T.Load(dy + width + d), y2 = T.Load(dy + (2 * width) + d), y3 = T.Load(dy + (3 * width) + d);
+                at = d;
+                for (nint j = 0; j < count; j++, at += width)
+                {
+                    T sum = T.MultiplyAdd(T.Create(weights[j]), y0, T.Load(dv + at));
+                    sum = T.MultiplyAdd(T.Create(weights[j + keys]), y1, sum);
+                    sum = T.MultiplyAdd(T.Create(weights[j + (2 * keys)]), y2, sum);
+                    T.MultiplyAdd(T.Create(weights[j + (3 * keys)]), y3, sum).Store(dv + at);
+                }
             }
         }
     }

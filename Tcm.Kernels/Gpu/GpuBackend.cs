@@ -7,8 +7,10 @@ using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Elementwise;
 using Tcm.Kernels.Images;
 using Tcm.Kernels.Indexing;
+using Tcm.Kernels.Losses;
 using Tcm.Kernels.MatrixProduct;
 using Tcm.Kernels.Normalization;
+using Tcm.Kernels.Optimizers;
 using Tcm.Kernels.Pooling;
 using Tcm.Kernels.Reduction;
 using Tcm.Kernels.Resampling;
@@ -52,6 +54,8 @@ public sealed class GpuBackend : Backend
         Resampling = new GpuResampler(this);
         Indexing = new GpuDataMovement(this);
         Images = new GpuImageInput(this);
+        Losses = new GpuPixelLosses(this);
+        Optimizers = new GpuParameterUpdates(this);
     }
 
     /// <inheritdoc/>
@@ -92,6 +96,12 @@ public sealed class GpuBackend : Backend
 
     /// <inheritdoc/>
     public override ImageInput Images { get; }
+
+    /// <inheritdoc/>
+    public override PixelLosses Losses { get; }
+
+    /// <inheritdoc/>
+    public override ParameterUpdates Optimizers { get; }
 
     /// <inheritdoc/>
     public override MemoryUse Memory

@@ -3,8 +3,10 @@ using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Elementwise;
 using Tcm.Kernels.Images;
 using Tcm.Kernels.Indexing;
+using Tcm.Kernels.Losses;
 using Tcm.Kernels.MatrixProduct;
 using Tcm.Kernels.Normalization;
+using Tcm.Kernels.Optimizers;
 using Tcm.Kernels.Pooling;
 using Tcm.Kernels.Reduction;
 using Tcm.Kernels.Resampling;
@@ -19,8 +21,9 @@ internal static class KernelCatalog
 {
     public static IReadOnlyList<GpuKernel> All { get; } =
     [
-        .. Conv2dKernels.All, .. Conv2dGradientKernels.All, .. MatrixKernels.All, .. AttentionKernels.All,
-        .. NormalizationKernels.All, .. ElementwiseKernels.All, .. ReductionKernels.All, .. PoolingKernels.All,
-        .. ResamplingKernels.All, .. DataMovementKernels.All, .. ImageKernels.All,
+        .. Conv2dKernels.All, .. MatrixKernels.All, .. AttentionKernels.All, .. NormalizationKernels.All,
+        .. ElementwiseKernels.All, .. ReductionKernels.All, .. PoolingKernels.All, .. ResamplingKernels.All,
+        .. DataMovementKernels.All, .. ImageKernels.All, .. BalancedEntropyKernels.All, .. MapLossKernels.All,
+        .. OptimizerKernels.All, .. PeakKernels.All, .. Conv2dGradientKernels.All,
     ];
 }

@@ -86,7 +86,7 @@ internal static unsafe class CpuBalancedEntropy<T, TEntropy> where T : struct, I
             Counts[number].Loss = sum;
         }
 
-        /// <summary>Sum of the losses of positives and of negatives that are not easier than <paramref name="easiest"/>.</summary>
+        /// <summary>Sum of the losses of positives and of negatives not easier than <paramref name="easiest"/>.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly float Part(LossChunk chunk, nint start, nint count, float easiest)
         {

@@ -106,7 +106,8 @@ internal static unsafe class CpuHardest<TEntropy> where TEntropy : struct, IEntr
         uint key = Key(threshold);
         for (; wanted > 0; at++)
         {
-            if (chunk.Mask[at] > 0 && !(chunk.Class[at] > 0) && Key(TEntropy.Difficulty(chunk.X[at], chunk.Target[at] > 0)) == key)
+            if (chunk.Mask[at] > 0 && !(chunk.Class[at] > 0)
+                && Key(TEntropy.Difficulty(chunk.X[at], chunk.Target[at] > 0)) == key)
             {
                 wanted--;
             }
@@ -150,18 +151,20 @@ internal static unsafe class CpuHardest<TEntropy> where TEntropy : struct, IEntr
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void CountAll(LossChunk chunk, ChunkCount* count)
         {
-            int positives = 0, shift = Shift;
-            for (int i = 0; i < chunk.Count; i++)
+            float* x = chunk.X, t = chunk.Target, c = chunk.Class, m = chunk.Mask;
+            int positives = 0, shift = Shift, length = chunk.Count;
+            int* histogram = count->Histogram;
+            for (nint i = 0; i < length; i++)
             {
-                if (chunk.Mask[i] > 0)
+                if (m[i] > 0)
                 {
-                    if (chunk.Class[i] > 0)
+                    if (c[i] > 0)
                     {
                         positives++;
                     }
                     else
                     {
-                        count->Histogram[Key(TEntropy.Difficulty(chunk.X[i], chunk.Target[i] > 0)) >> shift]++;
+                        histogram[Key(TEntropy.Difficulty(x[i], t[i] > 0)) >> shift]++;
                     }
                 }
             }
@@ -171,12 +174,13 @@ internal static unsafe class CpuHardest<TEntropy> where TEntropy : struct, IEntr
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void CountPrefixed(LossChunk chunk, int* histogram)
         {
+            float* x = chunk.X, t = chunk.Target, c = chunk.Class, m = chunk.Mask;
             uint prefix = Prefix, mask = PrefixMask;
-            int shift = Shift, digits = (int)(~mask >> shift);
-            for (int i = 0; i < chunk.Count; i++)
+            int shift = Shift, digits = (int)(~mask >> shift), length = chunk.Count;
+            for (nint i = 0; i < length; i++)
             {
-                uint key = Key(TEntropy.Difficulty(chunk.X[i], chunk.Target[i] > 0));
-                if ((key & mask) == prefix && chunk.Mask[i] > 0 && !(chunk.Class[i] > 0))
+                uint key = Key(TEntropy.Difficulty(x[i], t[i] > 0));
+                if ((key & mask) == prefix && m[i] > 0 && !(c[i] > 0))
                 {
                     histogram[(int)(key >> shift) & digits]++;
                 }

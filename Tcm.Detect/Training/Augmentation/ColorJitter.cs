@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Tcm.Detect.Training.Augmentation;
 
 /// <summary>Factors of brightness and saturation, in either order.</summary>
@@ -11,27 +13,29 @@ internal readonly record struct ColorJitter(float Brightness, float Saturation, 
         (float)random.Range(1 - options.Brightness, 1 + options.Brightness),
         (float)random.Range(1 - options.Saturation, 1 + options.Saturation), random.NextDouble() < 0.5);
 
-    /// <summary>Changes a colour of 0..255 and keeps it there.</summary>
-    public void Apply(ref float r, ref float g, ref float b)
+    /// <summary>Changes a vector of colours of 0..255 and keeps them there.</summary>
+    public void Apply(ref Vector<float> r, ref Vector<float> g, ref Vector<float> b)
     {
         if (SaturationFirst)
         {
             Saturate(ref r, ref g, ref b);
         }
-        r = Math.Clamp(r * Brightness, 0, 255);
-        g = Math.Clamp(g * Brightness, 0, 255);
-        b = Math.Clamp(b * Brightness, 0, 255);
+        r = Clamp(r * Brightness);
+        g = Clamp(g * Brightness);
+        b = Clamp(b * Brightness);
         if (!SaturationFirst)
         {
             Saturate(ref r, ref g, ref b);
         }
     }
 
-    private void Saturate(ref float r, ref float g, ref float b)
+    private void Saturate(ref Vector<float> r, ref Vector<float> g, ref Vector<float> b)
     {
-        float grey = (0.299f * r) + (0.587f * g) + (0.114f * b);
-        r = Math.Clamp(grey + ((r - grey) * Saturation), 0, 255);
-        g = Math.Clamp(grey + ((g - grey) * Saturation), 0, 255);
-        b = Math.Clamp(grey + ((b - grey) * Saturation), 0, 255);
+        var grey = (0.299f * r) + (0.587f * g) + (0.114f * b);
+        r = Clamp(grey + ((r - grey) * Saturation));
+        g = Clamp(grey + ((g - grey) * Saturation));
+        b = Clamp(grey + ((b - grey) * Saturation));
     }
+
+    private static Vector<float> Clamp(Vector<float> v) => Vector.Min(Vector.Max(v, Vector<float>.Zero), new Vector<float>(255));
 }

@@ -7,8 +7,15 @@ namespace Tcm.Detect.Training.Augmentation;
 /// <summary>
 /// The DB pipeline (training-and-eval.md section 5.1): colour jitter, mirror, rotation, scale, crop, canvas. The geometry is
 /// drawn first and applied to the labels; the picture is then sampled once, by one affine map from the canvas back to the
-/// stored pixels, where the reference resamples four times. Colours outside the picture are the mean colour. Thread-safe.
+/// stored pixels. Colours outside the picture are the mean colour. Thread-safe.
 /// </summary>
+/// <remarks>
+/// The reference resamples the whole picture three times (rotation, cubic resize, bilinear resize of the crop), which costs
+/// more and blurs; here it is interpolated once, and averaged first where it shrinks. Hence: with the <c>east</c> crop the
+/// resize factor has no effect, since the crop is scaled to the canvas whatever came before; jitter acts on interpolated
+/// colours without rounding; labels follow the centres of pixels, up to half a pixel of the scaled picture away from the
+/// reference's; negative corners are clamped and the last run of free positions is used when cropping.
+/// </remarks>
 internal static class DbAugmentation
 {
     /// <summary>Draws one variant of a sample.</summary>
@@ -53,13 +60,14 @@ internal static class DbAugmentation
         {
             crop = new Crop(0, 0, width, height);
         }
-        float fit = (float)Math.Min(side / crop.Width, side / crop.Height);
-        int usedWidth = Math.Min(side, (int)(crop.Width * fit)), usedHeight = Math.Min(side, (int)(crop.Height * fit));
+        double fit = Math.Min(side / crop.Width, side / crop.Height);
+        // The longer side is the canvas's exactly; rounding must not take its last line.
+        int usedWidth = Math.Min(side, (int)((crop.Width * fit) + 1e-6)), usedHeight = Math.Min(side, (int)((crop.Height * fit) + 1e-6));
         // Centres of pixels lie on whole numbers, so that a scale acts around -0.5.
         var half = Matrix3x2.CreateTranslation(0.5f, 0.5f);
         Matrix3x2.Invert(half, out var halfBack);
         var toCanvas = turn * half * stretch * Matrix3x2.CreateTranslation((float)-crop.Left, (float)-crop.Top)
-            * Matrix3x2.CreateScale(fit) * halfBack;
+            * Matrix3x2.CreateScale((float)fit) * halfBack;
         AffineSampler.Sample(sample.Image, toCanvas, color, normalization, usedWidth, usedHeight, side, canvas);
         var texts = new List<TextAnnotation>(sample.Texts.Count);
         foreach (var text in sample.Texts)

@@ -7,7 +7,7 @@ internal static class WindowCrop
 {
     private const double AroundText = 0.85;
 
-    /// <summary>Draws a window; a picture that is smaller than it lies somewhere inside.</summary>
+    /// <summary>Draws a window; a picture that is smaller than it lies at its start.</summary>
     public static Crop Draw(IReadOnlyList<Vector2[]> texts, double width, double height, int side, ref SeededRandom random)
     {
         double x = random.NextDouble(), y = random.NextDouble();

@@ -30,10 +30,12 @@ internal static class LossCases
         yield return Balanced("BalancedCrossEntropy, no positives", 500, logits: true, ratio: 3, positives: 0);
         yield return Balanced("BalancedCrossEntropy, positives only", 500, logits: true, ratio: 3, positives: 1);
         yield return Balanced("BalancedCrossEntropy, no negatives wanted", 500, logits: false, ratio: 0, positives: 0.3f);
-        yield return Balanced("BalancedCrossEntropy, nothing counts", 500, logits: false, ratio: 3, positives: 0.3f, masked: true);
-        yield return Balanced("BalancedCrossEntropy, 3 images broadcast", 1500, logits: true, ratio: 3, positives: 0.1f, images: 3);
-        yield return Balanced("BalancedCrossEntropy, 3 images broadcast with ties", 1500, logits: false, ratio: 3, positives: 0.1f,
-            levels: 4, images: 3);
+        yield return Balanced("BalancedCrossEntropy, nothing counts", 500, logits: false, ratio: 3, positives: 0.3f,
+            masked: true);
+        yield return Balanced("BalancedCrossEntropy, 3 images broadcast", 1500, logits: true, ratio: 3, positives: 0.1f,
+            images: 3);
+        yield return Balanced("BalancedCrossEntropy, 3 images broadcast with ties", 1500, logits: false, ratio: 3,
+            positives: 0.1f, levels: 4, images: 3);
         yield return Balanced("BalancedCrossEntropy, 2 large images broadcast", 80_000, logits: true, ratio: 3, positives: 0.1f,
             images: 2);
         foreach (string map in new[] { "Dice", "MaskedL1" })

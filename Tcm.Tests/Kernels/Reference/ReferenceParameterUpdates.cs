@@ -7,7 +7,8 @@ internal sealed class ReferenceParameterUpdates : ParameterUpdates
 {
     private protected override void SgdCore(float rate, float momentum, float decay, Slice p, Slice g, Slice v)
     {
-        Span<float> value = ReferenceBackend.Floats(p), gradient = ReferenceBackend.Floats(g), velocity = ReferenceBackend.Floats(v);
+        Span<float> value = ReferenceBackend.Floats(p), gradient = ReferenceBackend.Floats(g);
+        Span<float> velocity = ReferenceBackend.Floats(v);
         for (int i = 0; i < value.Length; i++)
         {
             velocity[i] = (float)((double)momentum * velocity[i] + (gradient[i] + (double)decay * value[i]));
@@ -23,7 +24,8 @@ internal sealed class ReferenceParameterUpdates : ParameterUpdates
         {
             double old = value[i], slope = gradient[i] + (s.Decoupled ? 0 : s.Decay * old);
             double kept = s.Decoupled ? old * (1 - s.Rate * s.Decay) : old;
-            double mean = s.Beta1 * first[i] + (1 - s.Beta1) * slope, square = s.Beta2 * second[i] + (1 - s.Beta2) * slope * slope;
+            double mean = s.Beta1 * first[i] + (1 - s.Beta1) * slope;
+            double square = s.Beta2 * second[i] + (1 - s.Beta2) * slope * slope;
             (first[i], second[i]) = ((float)mean, (float)square);
             value[i] = (float)(kept - s.Rate * (mean / s.Correction1) / (Math.Sqrt(square / s.Correction2) + s.Eps));
         }

@@ -1,0 +1,85 @@
+using System.CommandLine;
+using Tcm.Cli.Evaluation;
+using Tcm.Detect;
+using Tcm.Detect.Datasets;
+
+namespace Tcm.Cli.Commands;
+
+/// <summary><c>tcm eval</c>: options here, the work in <see cref="EvalRun"/>.</summary>
+internal static class EvalCommand
+{
+    /// <summary>Builds the command.</summary>
+    public static Command Create(CliHost host)
+    {
+        var sizes = new TextDetectorOptions();
+        var dataset = new Option<string>("--dataset")
+        {
+            Description = $"Form of the labels: {string.Join(", ", DatasetReader.Names)}.",
+            Required = true,
+        };
+        var labels = new Option<string>("--labels") { Description = "Folder or zip of the labels.", HelpName = "DIR|ZIP", Required = true };
+        var images = new Option<string?>("--images") { Description = "Folder of the pictures.", HelpName = "DIR" };
+        var select = new Option<string>("--select")
+        {
+            Description = "Part of the dataset in name order: all, first:N, last:N, or -last:N for all but the last N.",
+            DefaultValueFactory = _ => "all",
+        };
+        var predictions = new Option<string?>("--predictions")
+        {
+            Description = "Judge these res_NAME.txt files instead of a model; without scores as the official ICDAR2015 form does.",
+            HelpName = "DIR|ZIP",
+        };
+        var model = new ModelOptions();
+        var shortSide = ModelOptions.Number("--short-side", "Pictures are resized to this shorter side ...", sizes.ShortSide, 32, 16384);
+        var maxSide = ModelOptions.Number("--max-side", "... unless the longer one would exceed this.", sizes.MaxSide, 32, 16384);
+        var postProcessing = new PostProcessingFlags();
+        var json = new Option<string?>("--json") { Description = "Write the result to a file, or to standard output with '-'.", HelpName = "FILE|-" };
+        var mistakes = new Option<string?>("--mistakes")
+        {
+            Description = "Draw pictures with hits green, false positives red, misses orange, ignored grey.",
+            HelpName = "FOLDER",
+        };
+        var command = new Command("eval", """
+            Measure a model, or given detections, on a labelled dataset (hmean-iou).
+
+            Examples:
+              tcm eval --dataset icdar2015 --labels gts --images photos --weights model.safetensors
+              tcm eval --dataset icdar2015 --labels gt.zip --predictions submit.zip --json result.json
+            """)
+        {
+            dataset, labels, images, select, predictions, shortSide, maxSide, json, mistakes,
+        };
+        model.AddTo(command);
+        postProcessing.AddTo(command);
+        command.SetAction((parsed, cancellation) =>
+        {
+            var run = new EvalRun(host)
+            {
+                Pictures = DatasetReader.Read(parsed.GetValue(dataset)!, parsed.GetValue(labels)!, parsed.GetValue(images),
+                    parsed.GetValue(select)!),
+                Json = parsed.GetValue(json),
+                MistakesFolder = parsed.GetValue(mistakes),
+            };
+            if (parsed.GetValue(mistakes) is not null && parsed.GetValue(images) is null)
+            {
+                throw new UsageException("--mistakes needs --images");
+            }
+            if (parsed.GetValue(predictions) is { } path)
+            {
+                return Task.FromResult(run.Judge(path));
+            }
+            if (parsed.GetValue(images) is null)
+            {
+                throw new UsageException("a model needs --images; given detections need --predictions");
+            }
+            var options = model.Read(parsed) with
+            {
+                ShortSide = parsed.GetValue(shortSide),
+                MaxSide = Math.Max(parsed.GetValue(maxSide), parsed.GetValue(shortSide)),
+                PostProcessingSettings = postProcessing.Read(parsed),
+            };
+            return Task.FromResult(run.Execute(() => host.OpenDetector(model.Weights(parsed, host), options), cancellation));
+        });
+        return command;
+    }
+}

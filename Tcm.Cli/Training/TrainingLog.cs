@@ -1,0 +1,56 @@
+using System.Globalization;
+using System.Text;
+using Tcm.Detect.Training;
+using Tcm.Kernels;
+
+namespace Tcm.Cli.Training;
+
+/// <summary>A CSV file with a row for each step; on resuming, rows past the resumed step are cut off.</summary>
+internal sealed class TrainingLog : IDisposable
+{
+    private readonly StreamWriter _writer;
+    private bool _hasHeader;
+
+    /// <summary>Opens or makes the file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="step">Steps whose rows are kept.</param>
+    /// <exception cref="TcmException">It cannot be written.</exception>
+    public TrainingLog(string path, int step)
+    {
+        try
+        {
+            string[] kept = step > 0 && File.Exists(path) ? [.. File.ReadLines(path).Where(line => Keeps(line, step))] : [];
+            _hasHeader = kept.Length > 0;
+            _writer = new StreamWriter(path, append: false, new UTF8Encoding(false)) { NewLine = "\n" };
+            foreach (string line in kept)
+            {
+                _writer.WriteLine(line);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TcmException($"{path}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    /// <summary>Adds a row.</summary>
+    public void Write(StepReport report)
+    {
+        if (!_hasHeader)
+        {
+            _writer.WriteLine($"step,{string.Join(',', report.Losses.Select(l => l.Name))},total,rate,gradientNorm,seconds,dataSeconds");
+            _hasHeader = true;
+        }
+        _writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{report.Step},{string.Join(',', report.Losses.Select(l => l.Value.ToString("G6", CultureInfo.InvariantCulture)))},{report.Total:G6},{report.Rate:G6},{report.GradientNorm:G5},{report.Seconds:F4},{report.DataSeconds:F4}"));
+    }
+
+    /// <summary>Puts the rows so far on disk.</summary>
+    public void Flush() => _writer.Flush();
+
+    /// <inheritdoc/>
+    public void Dispose() => _writer.Dispose();
+
+    private static bool Keeps(string line, int step) =>
+        !int.TryParse(line.Split(',')[0], CultureInfo.InvariantCulture, out int number) || number <= step;
+}

@@ -1,0 +1,32 @@
+namespace Tcm.Detect.Datasets;
+
+/// <summary>
+/// ICDAR2015: <c>gt_img_1.txt</c> with lines <c>x1,y1,...,x4,y4,transcription</c>; the transcription may contain commas, and
+/// <c>###</c> means don't care.
+/// </summary>
+internal sealed class Icdar2015Format : LabelFormat
+{
+    /// <inheritdoc/>
+    public override string? PictureOf(string labelFile)
+    {
+        string name = Path.GetFileNameWithoutExtension(labelFile);
+        return !labelFile.EndsWith(".txt", StringComparison.OrdinalIgnoreCase) ? null
+            : name.StartsWith("gt_", StringComparison.Ordinal) ? name[3..] : name;
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<TextAnnotation> Parse(string path, string content)
+    {
+        var texts = new List<TextAnnotation>();
+        foreach (var (number, line) in Lines(content))
+        {
+            string[] fields = line.Split(',', 9);
+            if (fields.Length < 9)
+            {
+                throw Bad(path, number, $"{fields.Length} fields, expected x1,y1,x2,y2,x3,y3,x4,y4,transcription");
+            }
+            texts.Add(new TextAnnotation(Corners(path, number, fields.AsSpan(0, 8)), fields[8] == "###", fields[8]));
+        }
+        return texts;
+    }
+}
