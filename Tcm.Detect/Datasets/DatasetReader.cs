@@ -7,10 +7,18 @@ namespace Tcm.Detect.Datasets;
 /// <summary>Reads the labels of a dataset from a folder or a zip, in the natural order of names (img_2 before img_10).</summary>
 public static partial class DatasetReader
 {
-    private static readonly Dictionary<string, LabelFormat> Formats = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly Dictionary<string, LabelFormat[]> Formats = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["icdar2015"] = new Icdar2015Format(),
-        ["td500"] = new Td500Format(),
+        ["icdar2013"] = [new Icdar2013Format()],
+        ["icdar2015"] = [new Icdar2015Format()],
+        ["mlt2017"] = [new Mlt2017Format()],
+        ["td500"] = [new Td500Format(), new PolygonFlagFormat()],
+        ["tr400"] = [new PolygonFlagFormat()],
+        ["ctw1500"] = [new Ctw1500XmlFormat(), new Ctw1500TextFormat()],
+        ["totaltext"] = [new TotalTextMatFormat(), new TotalTextFormat()],
+        ["synthtext"] = [new SynthTextFormat()],
+        ["curvedsyntext"] = [new CurvedSynTextFormat()],
+        ["jsonl"] = [new JsonLinesFormat()],
     };
 
     private static readonly string[] Extensions = [".jpg", ".JPG", ".jpeg", ".png", ".PNG", ".gif", ".bmp", ".webp"];
@@ -20,14 +28,14 @@ public static partial class DatasetReader
 
     /// <summary>Reads a dataset.</summary>
     /// <param name="format">One of <see cref="Names"/>.</param>
-    /// <param name="labels">Folder or zip of label files.</param>
+    /// <param name="labels">Folder or zip of label files, or one such file.</param>
     /// <param name="images">Folder of pictures; null to read labels only.</param>
     /// <param name="select"><c>all</c>, <c>first:N</c>, <c>last:N</c>, or <c>-last:N</c> for all but the last N.</param>
     /// <exception cref="TcmException">Something is missing or makes no sense; the message names the file, and the line of a
     /// bad label.</exception>
     public static IReadOnlyList<AnnotatedImage> Read(string format, string labels, string? images = null, string select = "all")
     {
-        if (!Formats.TryGetValue(format, out var reader))
+        if (!Formats.TryGetValue(format, out var forms))
         {
             throw new TcmException($"unknown dataset format '{format}'; known: {string.Join(", ", Names)}");
         }
@@ -36,19 +44,33 @@ public static partial class DatasetReader
             throw new TcmException($"{images}: no such folder");
         }
         var pictures = new List<AnnotatedImage>();
-        foreach (var (path, content) in LabelFiles.Read(labels, f => reader.PictureOf(f) is not null))
+        var labelled = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var file in LabelFiles.Read(labels, name => forms.Any(f => f.Reads(name))))
         {
-            string name = reader.PictureOf(path)!;
-            string? image = images is null ? null : Extensions.Select(e => Path.Combine(images, name + e)).FirstOrDefault(File.Exists)
-                ?? throw new TcmException($"{path}: no picture {name} (.jpg, .png, ...) in {images}");
-            pictures.Add(new AnnotatedImage(image is null ? name : Path.GetFileName(image), image, reader.Parse(path, content)));
+            foreach (var (picture, texts) in forms.First(f => f.Reads(file.Name)).Read(file))
+            {
+                if (!labelled.TryAdd(picture, file.Path))
+                {
+                    throw new TcmException($"{file.Path}: picture {picture} has labels already, in {labelled[picture]}");
+                }
+                string? image = images is null ? null : Locate(images, picture)
+                    ?? throw new TcmException($"{file.Path}: no picture {picture} (.jpg, .png, ...) in {images}");
+                pictures.Add(new AnnotatedImage(Path.GetFileName(image ?? picture), image, texts));
+            }
         }
         if (pictures.Count == 0)
         {
-            throw new TcmException($"{labels}: no {format} label files");
+            throw new TcmException($"{labels}: no {format} labels");
         }
         pictures.Sort((a, b) => NaturalOrder(a.Name, b.Name));
         return Select(pictures, select);
+    }
+
+    /// <summary>Labels tell the whole name of a picture, or leave out its extension.</summary>
+    private static string? Locate(string images, string picture)
+    {
+        string path = Path.Combine(images, picture);
+        return File.Exists(path) ? path : Extensions.Select(e => path + e).FirstOrDefault(File.Exists);
     }
 
     private static IReadOnlyList<AnnotatedImage> Select(List<AnnotatedImage> pictures, string select)

@@ -1,31 +1,34 @@
 using System.IO.Compression;
-using System.Text;
 using Tcm.Kernels;
 
 namespace Tcm.Detect.Datasets;
 
-/// <summary>Text files of a folder or a zip.</summary>
+/// <summary>The label files at a path: of a folder, of a zip, or the single file that is named.</summary>
 internal static class LabelFiles
 {
-    /// <summary>The files that are wanted, with their content.</summary>
-    /// <param name="path">Folder or zip.</param>
-    /// <param name="wanted">Looks at a name.</param>
-    /// <exception cref="TcmException">Neither is there, or it cannot be read.</exception>
-    public static IEnumerable<(string Path, string Content)> Read(string path, Func<string, bool> wanted)
+    /// <summary>The files that are wanted; each is to be read before the next is asked for.</summary>
+    /// <param name="path">Folder, zip or file.</param>
+    /// <param name="wanted">Looks at a name without folder.</param>
+    /// <exception cref="TcmException">Nothing is there, or it cannot be read.</exception>
+    public static IEnumerable<LabelFile> Read(string path, Func<string, bool> wanted)
     {
         if (Directory.Exists(path))
         {
-            foreach (string file in Directory.GetFiles(path).Where(wanted))
+            foreach (string file in Directory.GetFiles(path).Where(f => wanted(Path.GetFileName(f))))
             {
-                yield return (file, File.ReadAllText(file, Encoding.UTF8));
+                yield return new LabelFile(file, () => File.OpenRead(file));
             }
+            yield break;
+        }
+        if (File.Exists(path) && wanted(Path.GetFileName(path)))
+        {
+            yield return new LabelFile(path, () => File.OpenRead(path));
             yield break;
         }
         using var zip = OpenZip(path);
         foreach (var entry in zip.Entries.Where(e => e.Name.Length > 0 && wanted(e.Name)))
         {
-            using var text = new StreamReader(entry.Open(), Encoding.UTF8);
-            yield return ($"{path}/{entry.Name}", text.ReadToEnd());
+            yield return new LabelFile($"{path}/{entry.Name}", entry.Open);
         }
     }
 

@@ -16,11 +16,11 @@ public static class PredictionReader
     public static IReadOnlyList<IReadOnlyList<Detection>> Read(string path, IReadOnlyList<AnnotatedImage> images)
     {
         var byName = new Dictionary<string, IReadOnlyList<Detection>>(StringComparer.Ordinal);
-        foreach (var (file, content) in LabelFiles.Read(path,
-            f => f.EndsWith(".txt", StringComparison.OrdinalIgnoreCase)))
+        foreach (var file in LabelFiles.Read(path,
+            name => name.EndsWith(".txt", StringComparison.OrdinalIgnoreCase)))
         {
-            string name = Path.GetFileNameWithoutExtension(file);
-            byName[name.StartsWith("res_", StringComparison.Ordinal) ? name[4..] : name] = Parse(file, content);
+            string name = Path.GetFileNameWithoutExtension(file.Name);
+            byName[name.StartsWith("res_", StringComparison.Ordinal) ? name[4..] : name] = Parse(file.Path, file.ReadText());
         }
         if (byName.Count == 0)
         {
