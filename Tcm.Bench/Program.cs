@@ -9,5 +9,6 @@ var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured i
     TrainingBenchmark.Create(),
     TrainingKernelsBenchmark.Create(),
     PostprocessBenchmark.Create(),
+    DetectorsBenchmark.Create(),
 };
 return root.Parse(args).Invoke();

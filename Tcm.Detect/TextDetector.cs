@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Tcm.Detect.Heads;
 using Tcm.Detect.Models;
 using Tcm.Detect.Preprocessing;
 using Tcm.Kernels;
@@ -13,18 +14,19 @@ namespace Tcm.Detect;
 /// </summary>
 public sealed class TextDetector : IDisposable
 {
-    private readonly TextDetectorOptions _options;
+    private readonly RegionExtractor _extractor;
     private readonly TcmModel _model;
     private readonly ResizePolicy _policy;
     private bool _disposed;
 
     private readonly bool _ownsBackend;
 
-    private TextDetector(TcmModel model, TextDetectorOptions options, bool ownsBackend)
+    private TextDetector(Func<TcmModel> model, TcmConfig config, TextDetectorOptions options, bool ownsBackend)
     {
+        // Settings first: they can be wrong, and then there is nothing to give back.
+        _extractor = Extractor(config, options);
         _ownsBackend = ownsBackend;
-        _model = model;
-        _options = options;
+        _model = model();
         _policy = new ResizePolicy(options.MaxSide, options.ShortSide);
     }
 
@@ -55,7 +57,7 @@ public sealed class TextDetector : IDisposable
         var backend = Devices.Open(options.Device, options.Threads);
         try
         {
-            return new TextDetector(new TcmModel(checkpoint, config, backend), options, ownsBackend: true);
+            return new TextDetector(() => new TcmModel(checkpoint, config, backend), config, options, ownsBackend: true);
         }
         catch
         {
@@ -66,7 +68,7 @@ public sealed class TextDetector : IDisposable
 
     /// <summary>A detector on a backend that others use as well, which is not disposed with it.</summary>
     internal static TextDetector Over(Checkpoint checkpoint, TcmConfig config, Backend backend, TextDetectorOptions options) =>
-        new(new TcmModel(checkpoint, config, backend), options, ownsBackend: false);
+        new(() => new TcmModel(checkpoint, config, backend), config, options, ownsBackend: false);
 
     /// <summary>Finds the text in one picture.</summary>
     /// <param name="image">The picture.</param>
@@ -89,7 +91,7 @@ public sealed class TextDetector : IDisposable
 
         cancellation.ThrowIfCancellationRequested();
         start = Stopwatch.GetTimestamp();
-        var regions = _model.Head.Extract(maps, size, _options);
+        var regions = _extractor(maps, size);
         double postprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         return new DetectionResult(image.Width, image.Height, regions,
             new DetectionTimings(preprocess, network, postprocess));
@@ -123,6 +125,18 @@ public sealed class TextDetector : IDisposable
                 _model.Backend.Dispose();
             }
         }
+    }
+
+    private static RegionExtractor Extractor(TcmConfig config, TextDetectorOptions options)
+    {
+        var method = HeadRegistry.Find(config.Head);
+        var chosen = options.PostProcessing ?? method.PostProcessing;
+        if (chosen.GetType() != method.PostProcessing.GetType())
+        {
+            throw new TcmException($"{chosen.GetType().Name} do not fit a {config.Head} model, which has "
+                + $"{method.PostProcessing.GetType().Name}");
+        }
+        return method.CreateExtractor(chosen.With(options.PostProcessingSettings, method.Name));
     }
 
     private (Tensor Input, NetworkSize Size) Prepare(ImageBuffer image, ResizePolicy policy)

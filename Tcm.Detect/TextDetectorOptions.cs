@@ -1,4 +1,5 @@
-using Tcm.Detect.Heads.Db;
+using System.Collections.ObjectModel;
+using Tcm.Detect.Heads;
 
 namespace Tcm.Detect;
 
@@ -18,8 +19,17 @@ public sealed record TextDetectorOptions
     /// <summary>... unless the longer side would have more than this many.</summary>
     public int MaxSide { get; init; } = 4068;
 
-    /// <summary>Post-processing of DB models.</summary>
-    public DbPostProcessingOptions Db { get; init; } = new();
+    /// <summary>
+    /// Post-processing, of the type that belongs to the model's head (<see cref="Heads.Db.DbPostProcessingOptions"/>); null for
+    /// the head's defaults.
+    /// </summary>
+    public PostProcessingOptions? PostProcessing { get; init; }
+
+    /// <summary>
+    /// Single settings by name over <see cref="PostProcessing"/>, for callers that do not know the model's head; see
+    /// <see cref="PostProcessingOptions.Settings"/>.
+    /// </summary>
+    public IReadOnlyDictionary<string, double> PostProcessingSettings { get; init; } = ReadOnlyDictionary<string, double>.Empty;
 
     /// <summary>Attention heads of the text encoder, for official checkpoints whose sizes are not the official ones.</summary>
     public int? TextHeads { get; init; }

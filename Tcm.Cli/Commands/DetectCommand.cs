@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Tcm.Cli.Inputs;
 using Tcm.Detect;
-using Tcm.Detect.Heads.Db;
 
 namespace Tcm.Cli.Commands;
 
@@ -20,7 +19,6 @@ internal static class DetectCommand
     /// <summary>Builds the command.</summary>
     public static Command Create(CliHost host)
     {
-        var db = new DbPostProcessingOptions();
         var sizes = new TextDetectorOptions();
         var inputs = new Argument<string[]>("inputs")
         {
@@ -40,22 +38,7 @@ internal static class DetectCommand
             16384);
         var maxSide = ModelOptions.Number("--max-side", "... unless the longer one would exceed this; long pictures shrink.",
             sizes.MaxSide, 32, 16384);
-        var threshold = ModelOptions.Real("--threshold", "A pixel is text above this probability.", db.BinaryThreshold, 0, 1);
-        var boxThreshold = ModelOptions.Real("--box-threshold", "Regions with a lower score are dropped.", db.BoxThreshold, 0,
-            1);
-        var minSide = ModelOptions.Real("--min-side", "Regions narrower than this, in network pixels, are dropped.", db.MinSide,
-            0, 1000);
-        var unclip = ModelOptions.Real("--unclip", "How far kernels are grown back: area * X / perimeter.", db.UnclipRatio, 0,
-            10);
-        var candidates = ModelOptions.Number("--max-candidates", "Contours beyond this number are not looked at.",
-            db.MaxCandidates, 1, 1_000_000);
-        var simplify = ModelOptions.Real("--simplify", "Tolerance of contours as a share of their length; 0 keeps all points.",
-            db.SimplifyRatio, 0, 1);
-        var polygons = new Option<bool>("--polygons") { Description = "Polygons that follow the text instead of quads." };
-        var filterSmall = new Option<bool>("--filter-small-polygons")
-        {
-            Description = "With --polygons: --min-side applies to them too.",
-        };
+        var postProcessing = new PostProcessingFlags();
         var recursive = new Option<bool>("--recursive", "-r") { Description = "Folders: also the pictures in folders below." };
         var orientation = new Option<bool>("--apply-orientation")
         {
@@ -73,29 +56,18 @@ internal static class DetectCommand
         };
         var command = new Command("detect", Help) { inputs };
         model.AddTo(command);
-        foreach (var option in new Option[] { shortSide, maxSide, threshold, boxThreshold, minSide, unclip, candidates, simplify,
-            polygons, filterSmall, recursive, orientation, json, draw })
+        foreach (var option in new Option[] { shortSide, maxSide, recursive, orientation, json, draw })
         {
             command.Add(option);
         }
+        postProcessing.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
             var options = model.Read(parsed) with
             {
                 ShortSide = parsed.GetValue(shortSide),
                 MaxSide = parsed.GetValue(maxSide),
-                Db = new DbPostProcessingOptions
-                {
-                    BinaryThreshold = parsed.GetValue(threshold),
-                    BoxThreshold = parsed.GetValue(boxThreshold),
-                    MinSide = parsed.GetValue(minSide),
-                    UnclipRatio = parsed.GetValue(unclip),
-                    MaxCandidates = parsed.GetValue(candidates),
-                    Simplify = parsed.GetValue(simplify) > 0,
-                    SimplifyRatio = parsed.GetValue(simplify),
-                    Polygons = parsed.GetValue(polygons),
-                    FilterSmallPolygons = parsed.GetValue(filterSmall),
-                },
+                PostProcessingSettings = postProcessing.Read(parsed),
             };
             if (options.MaxSide < options.ShortSide)
             {

@@ -2,7 +2,6 @@ using System.CommandLine;
 using Tcm.Cli.Evaluation;
 using Tcm.Detect;
 using Tcm.Detect.Datasets;
-using Tcm.Detect.Heads.Db;
 
 namespace Tcm.Cli.Commands;
 
@@ -12,7 +11,6 @@ internal static class EvalCommand
     /// <summary>Builds the command.</summary>
     public static Command Create(CliHost host)
     {
-        var db = new DbPostProcessingOptions();
         var sizes = new TextDetectorOptions();
         var dataset = new Option<string>("--dataset")
         {
@@ -34,10 +32,7 @@ internal static class EvalCommand
         var model = new ModelOptions();
         var shortSide = ModelOptions.Number("--short-side", "Pictures are resized to this shorter side ...", sizes.ShortSide, 32, 16384);
         var maxSide = ModelOptions.Number("--max-side", "... unless the longer one would exceed this.", sizes.MaxSide, 32, 16384);
-        var threshold = ModelOptions.Real("--threshold", "A pixel is text above this probability.", db.BinaryThreshold, 0, 1);
-        var minSide = ModelOptions.Real("--min-side", "Regions narrower than this, in network pixels, are dropped.", db.MinSide, 0, 1000);
-        var unclip = ModelOptions.Real("--unclip", "How far kernels are grown back: area * X / perimeter.", db.UnclipRatio, 0, 10);
-        var polygons = new Option<bool>("--polygons") { Description = "Polygons that follow the text instead of quads." };
+        var postProcessing = new PostProcessingFlags();
         var json = new Option<string?>("--json") { Description = "Write the result to a file, or to standard output with '-'.", HelpName = "FILE|-" };
         var mistakes = new Option<string?>("--mistakes")
         {
@@ -52,9 +47,10 @@ internal static class EvalCommand
               tcm eval --dataset icdar2015 --labels gt.zip --predictions submit.zip --json result.json
             """)
         {
-            dataset, labels, images, select, predictions, shortSide, maxSide, threshold, minSide, unclip, polygons, json, mistakes,
+            dataset, labels, images, select, predictions, shortSide, maxSide, json, mistakes,
         };
         model.AddTo(command);
+        postProcessing.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
             var run = new EvalRun(host)
@@ -80,13 +76,7 @@ internal static class EvalCommand
             {
                 ShortSide = parsed.GetValue(shortSide),
                 MaxSide = Math.Max(parsed.GetValue(maxSide), parsed.GetValue(shortSide)),
-                Db = new DbPostProcessingOptions
-                {
-                    BinaryThreshold = parsed.GetValue(threshold),
-                    MinSide = parsed.GetValue(minSide),
-                    UnclipRatio = parsed.GetValue(unclip),
-                    Polygons = parsed.GetValue(polygons),
-                },
+                PostProcessingSettings = postProcessing.Read(parsed),
             };
             return Task.FromResult(run.Execute(() => host.OpenDetector(model.Weights(parsed, host), options), cancellation));
         });

@@ -83,15 +83,10 @@ internal sealed class ModelOptions
         return option;
     }
 
-    /// <summary>A real number between two limits.</summary>
-    public static Option<float> Real(string name, string description, float value, float least, float most)
+    /// <summary>A real number between two limits, which need not be given.</summary>
+    public static Option<float?> OptionalReal(string name, string description, double least, double most)
     {
-        var option = new Option<float>(name)
-        {
-            Description = description,
-            HelpName = "X",
-            DefaultValueFactory = _ => value,
-        };
+        var option = new Option<float?>(name) { Description = description, HelpName = "X" };
         option.Validators.Add(result =>
         {
             // What is no number at all, the library itself reports.

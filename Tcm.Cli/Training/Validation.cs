@@ -4,7 +4,6 @@ using Tcm.Cli.Images;
 using Tcm.Detect;
 using Tcm.Detect.Datasets;
 using Tcm.Detect.Evaluation;
-using Tcm.Detect.Heads.Db;
 using Tcm.Detect.Training;
 using Tcm.Kernels;
 
@@ -49,11 +48,7 @@ internal sealed class Validation
         using var detector = trainer.OpenDetector(new TextDetectorOptions
         {
             ShortSide = _section.ShortSide,
-            Db = new DbPostProcessingOptions
-            {
-                BinaryThreshold = (float)_section.Threshold,
-                UnclipRatio = (float)_section.Unclip,
-            },
+            PostProcessingSettings = _section.PostProcessing,
         });
         double sum = 0;
         var rows = new List<string>();

@@ -1,12 +1,10 @@
 using Tcm.Detect.Models;
-using Tcm.Detect.Preprocessing;
 using Tcm.Nn;
 
 namespace Tcm.Detect.Heads;
 
 /// <summary>
-/// The detector behind the shared trunk: neck, head and post-processing of one method. A method is a folder under
-/// <c>Heads/</c> with a subclass, and one line in <see cref="HeadRegistry"/>.
+/// The layers behind the shared trunk: neck and head of one <see cref="DetectionMethod"/>.
 /// </summary>
 internal abstract class DetectionHead : IDisposable
 {
@@ -18,13 +16,6 @@ internal abstract class DetectionHead : IDisposable
 
     /// <summary>All maps that the training objective compares with targets, from the stages as in <see cref="Forward"/>.</summary>
     public abstract IReadOnlyList<Tensor> TrainingMaps(ReadOnlySpan<Tensor> stages);
-
-    /// <summary>From the maps to regions in source coordinates.</summary>
-    /// <param name="maps">Values of <see cref="Forward"/>'s result for one image.</param>
-    /// <param name="size">Where the network's pixels lie in the source picture.</param>
-    /// <param name="options">Settings; each head reads its own part.</param>
-    public abstract IReadOnlyList<TextRegion> Extract(ReadOnlySpan<float> maps, NetworkSize size,
-        TextDetectorOptions options);
 
     public abstract void Dispose();
 }

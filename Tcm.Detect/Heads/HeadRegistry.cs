@@ -1,28 +1,28 @@
 using Tcm.Detect.Heads.Db;
 using Tcm.Detect.Models;
 using Tcm.Kernels;
-using Tcm.Nn;
+using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Detect.Heads;
 
-/// <summary>The detectors that Tcm knows, by the name that a configuration gives them.</summary>
+/// <summary>The detectors that Tcm knows.</summary>
 internal static class HeadRegistry
 {
-    private static readonly Dictionary<string, Method> Methods = new()
-    {
-        ["db"] = new(static (weights, config) => new DbDetector(weights, config),
-            static (config, options) => new DbObjective(config, options)),
-    };
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<DetectionMethod> All { get; } = [new DbMethod()];
 
-    public static DetectionHead Create(Weights weights, TcmConfig config) => Find(config).Detector(weights, config);
+    /// <summary>The method that a configuration names.</summary>
+    /// <exception cref="TcmException">There is none of this name.</exception>
+    public static DetectionMethod Find(string name) => TryFind(name)
+        ?? throw new TcmException($"a model with head '{name}' cannot be run; known heads: {Names}");
 
-    public static TrainingObjective Objective(TcmConfig config, TrainingOptions options) => Find(config).Objective(config, options);
+    /// <summary>The method of this name, or null.</summary>
+    public static DetectionMethod? TryFind(string name) => All.FirstOrDefault(m => m.Name == name);
 
-    private static Method Find(TcmConfig config) =>
-        Methods.TryGetValue(config.Head, out var method)
-            ? method
-            : throw new TcmException($"a model with head '{config.Head}' cannot be run; known heads: {string.Join(", ", Methods.Keys)}");
+    /// <summary>The method whose tensors a checkpoint holds.</summary>
+    /// <exception cref="WeightFormatException">It holds none's.</exception>
+    public static DetectionMethod Recognize(Checkpoint file) => All.FirstOrDefault(m => file.Has(m.TensorPrefix))
+        ?? throw new WeightFormatException($"{file.Path}: not a TCM model: it has no head of a known kind ({Names})");
 
-    private sealed record Method(Func<Weights, TcmConfig, DetectionHead> Detector,
-        Func<TcmConfig, TrainingOptions, TrainingObjective> Objective);
+    private static string Names => string.Join(", ", All.Select(m => m.Name));
 }

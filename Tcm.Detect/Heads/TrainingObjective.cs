@@ -8,7 +8,7 @@ internal readonly record struct LossTerm(string Name, Tensor Value);
 
 /// <summary>
 /// What a detector is trained on: the maps that are drawn from labels, and the losses between them and the network's maps.
-/// Each method has one beside its head, made by <see cref="HeadRegistry"/>. Drawing may run on many threads.
+/// Each method has one beside its head, made by its <see cref="DetectionMethod"/>. Drawing may run on many threads.
 /// </summary>
 internal abstract class TrainingObjective
 {

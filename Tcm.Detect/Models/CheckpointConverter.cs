@@ -56,7 +56,7 @@ public static class CheckpointConverter
         foreach (var tensor in file.Tensors)
         {
             string? reason = Useless(tensor)
-                ?? (needed.ContainsKey(tensor.Name) || IsHead(config, tensor.Name) ? null : "not used by this model");
+                ?? (needed.ContainsKey(tensor.Name) ? null : "not used by this model");
             bool table = tensor.Name == TokenTable && reason is null;
             plan.Add(tensor, table ? needed[TokenTable].Shape : tensor.Shape, reason);
         }
@@ -82,10 +82,7 @@ public static class CheckpointConverter
                 file.Read(stored, values);
             }
         });
-        string[] optional = ["neck.", "bbox_head."];
-        var missing = config.Head == "db" ? [] : optional.Where(p =>
-            !plan.Kept.Any(t => t.Name.StartsWith(p, StringComparison.Ordinal))).Select(p => p + "*").ToList();
-        return plan.Report("model", config, missing, bytes);
+        return plan.Report("model", config, [], bytes);
     }
 
     private static ConversionReport ConvertClip(Checkpoint file, string output, ConversionOptions options)
@@ -137,10 +134,6 @@ public static class CheckpointConverter
                 + string.Join(", ", wrong.Take(8)) + (wrong.Count > 8 ? ", ..." : ""));
         }
     }
-
-    /// <summary>The tensors of a head whose layout <see cref="TcmParameters"/> does not know are kept as they are.</summary>
-    private static bool IsHead(TcmConfig config, string name) => config.Head != "db"
-        && (name.StartsWith("neck.", StringComparison.Ordinal) || name.StartsWith("bbox_head.", StringComparison.Ordinal));
 
     private static string? Useless(TensorInfo tensor) => tensor.Name switch
     {

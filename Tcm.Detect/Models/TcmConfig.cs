@@ -120,6 +120,9 @@ public sealed record TcmConfig
 
     internal int StageChannels(int stage) => BackboneWidth * 4 << stage;
 
+    /// <summary>Channels of a stage as the neck sees it: the last one carries the score map.</summary>
+    internal int HeadInput(int stage) => StageChannels(stage) + (stage == 3 && HasTextBranch ? 1 : 0);
+
     /// <summary>Row of the stored embedding table that holds a token.</summary>
     internal int TokenRow(int id)
     {

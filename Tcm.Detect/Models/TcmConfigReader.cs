@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Tcm.Detect.Heads;
 using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Detect.Models;
@@ -72,16 +73,13 @@ public static class TcmConfigReader
                 ? $"{file.Path}: holds CLIP alone: it can initialise the training of a TCM model, but is not one"
                 : $"{file.Path}: not a TCM model: it has no tensor 'backbone.conv1.weight'");
         }
-        string head = Head(file);
-        var plain = TcmConfig.FullSizeDb with
+        var method = HeadRegistry.Recognize(file);
+        var plain = method.Derive(file, TcmConfig.FullSizeDb with
         {
-            Head = head,
-            BackboneWidth = Dimension(file, "backbone.conv3.weight", 0, 4),
-            BackboneBlocks = [.. Enumerable.Range(1, 4).Select(s => Layers(file, $"backbone.layer{s}."))],
-            Mean = head == "db" ? TcmConfig.FullSizeDb.Mean : [123.675, 116.28, 103.53],
-            NeckWidth = NeckWidth(file, head),
-            HeadWidth = head == "db" ? Dimension(file, "neck.smooth_convs.0.conv.weight", 0, 4) : 0,
-        };
+            Head = method.Name,
+            BackboneWidth = file.Dimension("backbone.conv3.weight", 0, 4),
+            BackboneBlocks = [.. Enumerable.Range(1, 4).Select(s => file.Layers($"backbone.layer{s}."))],
+        });
         bool cached = file.Find("text_features") is not null;
         return cached || file.Find("text_encoder.positional_embedding") is not null
             ? Text(file, plain, cached)
@@ -90,34 +88,34 @@ public static class TcmConfigReader
 
     private static TcmConfig Text(Checkpoint file, TcmConfig plain, bool cached)
     {
-        int positions = Dimension(file, "backbone.attnpool.positional_embedding", 0, 2);
+        int positions = file.Dimension("backbone.attnpool.positional_embedding", 0, 2);
         int grid = (int)Math.Round(Math.Sqrt(positions - 1));
         if ((grid * grid) + 1 != positions)
         {
             throw new WeightFormatException($"{file.Path}: the position embedding of {positions} rows is not one of a square");
         }
         string? decoder = Decoders.FirstOrDefault(d => file.Find($"{d}.memory_proj.1.weight") is not null);
-        bool visual = Has(file, "visual_prompt_generator.");
+        bool visual = file.Has("visual_prompt_generator.");
         var config = plain with
         {
-            JointWidth = Dimension(file, "backbone.attnpool.c_proj.weight", 0, 2),
+            JointWidth = file.Dimension("backbone.attnpool.c_proj.weight", 0, 2),
             PositionGrid = grid,
-            LanguagePrompt = Has(file, "prompt_generator."),
+            LanguagePrompt = file.Has("prompt_generator."),
             VisualPrompt = visual,
-            ContextDecoder = Has(file, "context_decoder."),
+            ContextDecoder = file.Has("context_decoder."),
             ScaledScoreMap = file.Find("logit_scale") is not null,
             FastTcm = file.Find("meta_query") is not null,
             HasCachedText = cached,
-            DecoderWidth = decoder is null ? plain.DecoderWidth : Dimension(file, $"{decoder}.memory_proj.1.weight", 0, 2),
-            DecoderLayers = decoder is null ? plain.DecoderLayers : Layers(file, $"{decoder}.decoder."),
+            DecoderWidth = decoder is null ? plain.DecoderWidth : file.Dimension($"{decoder}.memory_proj.1.weight", 0, 2),
+            DecoderLayers = decoder is null ? plain.DecoderLayers : file.Layers($"{decoder}.decoder."),
         };
         return cached ? config : Prompt(file, config);
     }
 
     private static TcmConfig Prompt(Checkpoint file, TcmConfig config)
     {
-        int length = Dimension(file, "text_encoder.positional_embedding", 0, 2);
-        int learnable = file.Find("contexts") is null ? 0 : Dimension(file, "contexts", 1, 3);
+        int length = file.Dimension("text_encoder.positional_embedding", 0, 2);
+        int learnable = file.Find("contexts") is null ? 0 : file.Dimension("contexts", 1, 3);
         var mode = learnable == 0 ? PromptMode.Predefined
             : learnable == length ? PromptMode.LearnableOnly
             : PromptMode.Learnable;
@@ -128,14 +126,14 @@ public static class TcmConfigReader
                 + $"tokens and the {words} tokens of the standard prompt");
         }
         const string Table = "text_encoder.token_embedding.weight";
-        if (mode != PromptMode.LearnableOnly && Dimension(file, Table, 0, 2) is var rows && rows != TcmConfig.VocabularySize)
+        if (mode != PromptMode.LearnableOnly && file.Dimension(Table, 0, 2) is var rows && rows != TcmConfig.VocabularySize)
         {
             throw new WeightFormatException($"{file.Path}: '{Table}' has {rows} rows instead of {TcmConfig.VocabularySize}");
         }
         return config with
         {
-            TextWidth = Dimension(file, "text_encoder.positional_embedding", 1, 2),
-            TextLayers = Layers(file, Resblocks),
+            TextWidth = file.Dimension("text_encoder.positional_embedding", 1, 2),
+            TextLayers = file.Layers(Resblocks),
             TextLength = length,
             LearnableTokens = learnable,
             PromptMode = mode,
@@ -144,50 +142,16 @@ public static class TcmConfigReader
         };
     }
 
-    private static string Head(Checkpoint file) =>
-        Has(file, "bbox_head.binarize.") ? "db"
-        : Has(file, "bbox_head.out_conv_cls.") ? "fce"
-        : Has(file, "bbox_head.out_conv.") ? "pan"
-        : throw new WeightFormatException($"{file.Path}: not a TCM model: it has neither a DB, a PAN nor an FCE head");
-
-    private static int NeckWidth(Checkpoint file, string head) => head switch
-    {
-        "db" or "fce" => Dimension(file, "neck.lateral_convs.0.conv.weight", 0, 4),
-        _ => file.Tensors.FirstOrDefault(t => t.Name.StartsWith("neck.reduce_conv", StringComparison.Ordinal)
-            && t.Shape.Count == 4)?.Shape[0] ?? 0,
-    };
-
-    private static bool Has(Checkpoint file, string prefix) =>
-        file.Tensors.Any(t => t.Name.StartsWith(prefix, StringComparison.Ordinal));
-
-    /// <summary>Number of the layers PREFIX0., PREFIX1., ...</summary>
-    private static int Layers(Checkpoint file, string prefix)
-    {
-        int count = 0;
-        while (count <= file.Tensors.Count && Has(file, $"{prefix}{count}."))
-        {
-            count++;
-        }
-        return count;
-    }
-
-    private static int Dimension(Checkpoint file, string name, int dimension, int rank)
-    {
-        var tensor = file.Find(name) ?? throw new WeightFormatException($"{file.Path}: not a TCM model: it has no tensor '{name}'");
-        return tensor.Shape.Count == rank ? tensor.Shape[dimension]
-            : throw new WeightFormatException($"{file.Path}: tensor '{name}' has shape {tensor.ShapeText}, "
-                + $"where one of {rank} dimensions is expected");
-    }
-
     /// <summary>Refuses values that would make no model or an absurd one, so that later code need not look.</summary>
     private static void Validate(string path, TcmConfig c)
     {
-        Require(c.Head is "db" or "pan" or "fce", "the configuration names an unknown head");
+        var method = HeadRegistry.TryFind(c.Head);
+        Require(method is not null, $"the configuration names the unknown head '{c.Head}'");
         Require(c.BackboneBlocks.Count == 4 && c.BackboneBlocks.All(b => b is > 0 and <= 256), "a backbone has four stages of blocks");
         Require(c.BackboneWidth is > 0 and <= 4096 && c.BackboneWidth % 2 == 0, $"a backbone of width {c.BackboneWidth} is impossible");
         Require(c.Mean.Count == 3 && c.Std.Count == 3 && c.Mean.All(double.IsFinite) && c.Std.All(s => s is > 0 and < 1e6),
             "mean or standard deviation of the input are impossible");
-        Require(c.NeckWidth is > 0 and <= Most && c.HeadWidth is >= 0 and <= Most && (c.Head != "db" || c.HeadWidth > 0),
+        Require(c.NeckWidth is > 0 and <= Most && c.HeadWidth is >= 0 and <= Most && method!.CanBuild(c),
             "the neck has an impossible width");
         if (!c.HasTextBranch)
         {

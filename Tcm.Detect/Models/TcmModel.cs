@@ -30,7 +30,7 @@ public sealed class TcmModel : IDisposable
         var weights = new Weights(checkpoint, backend, store);
         _backbone = new ClipResNet(weights / "backbone", config.BackboneWidth, config.BackboneBlocks);
         _text = config.HasTextBranch ? new TextBranch(weights, config) : null;
-        Head = HeadRegistry.Create(weights, config);
+        Head = HeadRegistry.Find(config.Head).CreateHead(weights, config);
     }
 
     /// <summary>What the model consists of.</summary>

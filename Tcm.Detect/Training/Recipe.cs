@@ -163,11 +163,8 @@ public sealed record ValidationSection
     /// <summary>Most pictures of a dataset; 0 for all.</summary>
     public int Limit { get; set; }
 
-    /// <summary>A pixel is text above this probability.</summary>
-    public double Threshold { get; set; } = 0.3;
-
-    /// <summary>Growth of kernels: area * this / perimeter.</summary>
-    public double Unclip { get; set; } = 1.5;
+    /// <summary>Settings of post-processing by name, as <c>tcm eval</c> has them: <c>"threshold": 0.3</c>.</summary>
+    public Dictionary<string, double> PostProcessing { get; set; } = [];
 
     /// <summary>Example pictures to draw at each measurement.</summary>
     public int Examples { get; set; } = 4;

@@ -55,7 +55,7 @@ public sealed class Trainer : IDisposable
             TensorsFromFiles = weights.FromFiles;
             _model = new TcmModel(weights, recipe.Model, backend, _store) { GradientCheckpointing = recipe.GradientCheckpointing };
         }
-        _objective = HeadRegistry.Objective(recipe.Model, recipe.Loss);
+        _objective = HeadRegistry.Find(recipe.Model.Head).CreateObjective(recipe.Model, recipe.Loss);
         _optimizer = OptimizerFactory.Create(recipe.Optimizer, _store);
         _schedule = OptimizerFactory.Schedule(recipe);
         _average = OptimizerFactory.Average(recipe.Optimizer, _store);

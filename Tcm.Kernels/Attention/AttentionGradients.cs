@@ -38,5 +38,5 @@ public abstract partial class MultiHeadAttention
     }
 
     private protected virtual void BackwardCore(AttentionShape shape, Slice q, Slice k, Slice v, Slice dy, Slice dq, Slice dk,
-        Slice dv) => throw new NotSupportedException();
+        Slice dv) => throw new DeviceException("this device has no kernels for training yet");
 }

@@ -39,7 +39,7 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
 
     /// <summary>Whether this algorithm applies and pays: with few channels the transforms cost more than they save.</summary>
     public static bool Suits(Conv2dFilter f) =>
-        f is { R: 3, S: 3, Stride: 1, Padding: 1, Groups: 1, C: >= 32, K: >= 32 };
+        f is { R: 3, S: 3, Stride: 1, Padding: 1, Groups: 1, C: >= 12, K: >= 12 };
 
     public override void Run(ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride) =>
         Run(_backend, Call(input, x, y, residual, yImageStride, _bias), _filters.Pointer);

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Convolution;
@@ -24,6 +25,11 @@ internal static unsafe class Im2col<T> where T : struct, IFloatVector<T>
                 T.Load(source).Store(target);
                 T.Load(source + T.Count).Store(target + T.Count);
                 T.Load(source + (2 * T.Count)).Store(target + (2 * T.Count));
+                if (Sse.IsSupported)
+                {
+                    // The next panel's line: rows are a plane apart, which the hardware does not foresee.
+                    Sse.Prefetch1(source + columns + columns);
+                }
             }
             return;
         }

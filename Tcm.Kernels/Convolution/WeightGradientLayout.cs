@@ -8,7 +8,8 @@ namespace Tcm.Kernels.Convolution;
 internal readonly struct WeightGradientLayout
 {
     private const int WantedTasks = 32;
-    private const long ScratchFloats = 96 * 1024;
+    private const long ScratchFloats = 64 * 1024;
+    private const int PixelsPerSegment = 512;
     private const long MaxSums = 4 << 20;
     private const int StripRows = 4;
 
@@ -26,8 +27,11 @@ internal readonly struct WeightGradientLayout
     /// <summary>Rows of dy in a chunk, rows of x that it needs in addition, chunks of an image and of all images.</summary>
     public readonly int Rows, MoreRows, ChunksPerImage, Chunks;
 
-    /// <summary>Panels of (copy, c), strips of 4 output channels, and what they are cut into.</summary>
-    public readonly int Panels, Strips, StripBlocks, Segments;
+    /// <summary>Panels of (copy, c), strips of 4 output channels, and the blocks that they are cut into.</summary>
+    public readonly int Panels, Strips, PanelBlocks = 1, StripBlocks = 1;
+
+    /// <summary>Runs of chunks, each with its own sums.</summary>
+    public readonly int Segments;
 
     private readonly int _columns;
 
@@ -55,8 +59,19 @@ internal readonly struct WeightGradientLayout
         Chunks = checked(shape.Input.N * ChunksPerImage);
 
         SegmentFloats = (long)Panels * Shifts * Strips * StripRows * columns;
-        Segments = (int)Math.Clamp(MaxSums / SegmentFloats, 1, Math.Min(WantedTasks, Chunks));
-        StripBlocks = Math.Clamp(WantedTasks / Segments, 1, Math.Max(1, Strips / 4));
+        // A segment costs a pass over the sums, so it shall have some pixels to add.
+        long segments = Math.Min(MaxSums / SegmentFloats, shape.Input.N * (long)shape.P * shape.Q / PixelsPerSegment);
+        Segments = (int)Math.Clamp(segments, 1, Math.Min(WantedTasks, Chunks));
+        // A cut of one operand packs the other once more: the larger one is cut.
+        int blocks = WantedTasks / Segments;
+        if (Panels * columns >= f.K)
+        {
+            PanelBlocks = Math.Clamp(blocks, 1, Panels);
+        }
+        else
+        {
+            StripBlocks = Math.Clamp(blocks, 1, Math.Max(1, Strips / 6));
+        }
     }
 
     /// <summary>Floats of one packed panel: whole rows, and the last shift of the last pixel.</summary>
@@ -78,10 +93,22 @@ internal readonly struct WeightGradientLayout
     /// <summary>Pixels from the first tap to those of a shift.</summary>
     public int Offset(int shift) => (shift / Shape.Filter.S * Copies * RowWidth) + (shift % Shape.Filter.S);
 
-    /// <summary>Where tap r * S + s of a channel is: its shift, and its column counted over all panels.</summary>
-    public (int Shift, int Column) Find(int tap, int c)
+    /// <summary>The panels and strips of one pair of blocks.</summary>
+    public WeightGradientPart PartOf(int panelBlock, int stripBlock)
+    {
+        int panel = Panels * panelBlock / PanelBlocks, strip = Strips * stripBlock / StripBlocks;
+        return new(panel, (Panels * (panelBlock + 1) / PanelBlocks) - panel, strip,
+            (Strips * (stripBlock + 1) / StripBlocks) - strip);
+    }
+
+    /// <summary>Where tap r * S + s of channel 0 is: its shift, and its column counted over all panels. The other channels
+    /// follow.</summary>
+    public (int Shift, int Column) Find(int tap)
     {
         int r = tap / Shape.Filter.S, s = tap % Shape.Filter.S;
-        return Shifted ? ((r / Copies * Shape.Filter.S) + s, (r % Copies * Shape.Filter.C) + c) : (0, (tap * Shape.Filter.C) + c);
+        return Shifted ? ((r / Copies * Shape.Filter.S) + s, r % Copies * Shape.Filter.C) : (0, tap * Shape.Filter.C);
     }
 }
+
+/// <summary>Some panels of x and some strips of dy.</summary>
+internal readonly record struct WeightGradientPart(int FirstPanel, int Panels, int FirstStrip, int Strips);

@@ -8,17 +8,18 @@ namespace Tcm.Kernels.Convolution;
 /// </summary>
 internal static unsafe class WeightGradientPacking<T> where T : struct, IFloatVector<T>
 {
-    /// <summary>What rows [top, top + rows) of dy need of x (C,H,W), into all panels.</summary>
-    public static void Panels(in WeightGradientLayout l, float* x, int top, int rows, float* target)
+    /// <summary>What rows [top, top + rows) of dy need of x (C,H,W), into the part's panels.</summary>
+    public static void Panels(in WeightGradientLayout l, WeightGradientPart part, float* x, int top, int rows, float* target)
     {
-        int columns = Gemm<T>.Columns, c = l.Shape.Filter.C, all = l.Copies * c;
-        for (int column = 0; column < all;)
+        int columns = Gemm<T>.Columns, c = l.Shape.Filter.C;
+        int begin = part.FirstPanel * columns, all = Math.Min(l.Copies * c, begin + (part.Panels * columns));
+        for (int column = begin; column < all;)
         {
             // A run of channels of one copy inside one panel.
             int copy = column / c, channel = column % c, place = column % columns;
             int run = Math.Min(Math.Min(c - channel, columns - place), all - column);
             float* planes = x + ((long)channel * l.Shape.Input.H * l.Shape.Input.W);
-            float* panel = target + ((long)(column / columns) * l.PanelFloats) + place;
+            float* panel = target + ((long)((column - begin) / columns) * l.PanelFloats) + place;
             if (l.Shifted)
             {
                 Shifted(l, planes, run, top + copy - l.Shape.Filter.Padding, rows + l.MoreRows, panel);
@@ -31,16 +32,21 @@ internal static unsafe class WeightGradientPacking<T> where T : struct, IFloatVe
         }
     }
 
-    /// <summary>Rows [top, top + rows) of dy (K,P,Q), some strips of it.</summary>
-    public static void Strips(in WeightGradientLayout l, float* dy, int top, int rows, int firstStrip, int strips, float* target)
+    /// <summary>Rows [top, top + rows) of dy (K,P,Q), into the part's strips.</summary>
+    public static void Strips(in WeightGradientLayout l, WeightGradientPart part, float* dy, int top, int rows, float* target)
     {
         const int height = 4;
         int p = l.Shape.P, q = l.Shape.Q, gap = l.RowWidth - q;
-        for (int strip = 0; strip < strips; strip++)
+        for (int strip = 0; strip < part.Strips; strip++)
         {
-            int first = (firstStrip + strip) * height, have = Math.Min(height, l.Shape.Filter.K - first);
+            int first = (part.FirstStrip + strip) * height, have = Math.Min(height, l.Shape.Filter.K - first);
             float* to = target + ((long)strip * l.StripFloats);
             float* source = dy + ((((long)first * p) + top) * q);
+            if (gap == 0)
+            {
+                Interleave.Rows(source, (nint)p * q, have, rows * q, to, height);
+                continue;
+            }
             for (int y = 0; y < rows; y++, source += q, to += l.RowWidth * height)
             {
                 Interleave.Rows(source, (nint)p * q, have, q, to, height);
@@ -54,6 +60,16 @@ internal static unsafe class WeightGradientPacking<T> where T : struct, IFloatVe
     {
         int columns = Gemm<T>.Columns, h = l.Shape.Input.H, w = l.Shape.Input.W, left = l.Shape.Filter.Padding;
         int right = l.RowWidth - w - left;
+        if (l.RowWidth == w && l.TailPixels == 0)
+        {
+            // Filters of one column without a border: rows follow each other as in the image.
+            int above = Math.Clamp(-top, 0, rows), inside = Math.Clamp(h - top, above, rows) - above;
+            Clear(target, above * w, channels, columns);
+            target += (nint)above * w * columns;
+            Interleave.Rows(planes + ((long)(top + above) * w), (nint)h * w, channels, inside * w, target, columns);
+            Clear(target + ((nint)inside * w * columns), (rows - above - inside) * w, channels, columns);
+            return;
+        }
         for (int y = top; y < top + rows; y++, target += (nint)l.RowWidth * columns)
         {
             if ((uint)y >= (uint)h)

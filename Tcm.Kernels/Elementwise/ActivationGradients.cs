@@ -13,5 +13,5 @@ public abstract partial class ElementwiseMaps
     }
 
     private protected virtual void ActivateBackwardCore(Activation activation, Slice x, Slice y, Slice dy, Slice dx) =>
-        throw new NotSupportedException();
+        throw new DeviceException("this device has no kernels for training yet");
 }

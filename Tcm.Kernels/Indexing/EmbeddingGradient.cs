@@ -16,5 +16,5 @@ public abstract partial class DataMovement
     }
 
     private protected virtual void ScatterAddRowsCore(int rows, int width, Slice dy, ReadOnlySpan<int> ids, Slice dtable) =>
-        throw new NotSupportedException();
+        throw new DeviceException("this device has no kernels for training yet");
 }

@@ -44,11 +44,11 @@ public abstract partial class RowNormalization
     }
 
     private protected virtual void LayerNormBackwardCore(int rows, int columns, float eps, Slice x, Slice gamma, Slice dy, Slice dx,
-        Slice dgamma, Slice dbeta) => throw new NotSupportedException();
+        Slice dgamma, Slice dbeta) => throw new DeviceException("this device has no kernels for training yet");
 
     private protected virtual void L2NormalizeBackwardCore(int rows, int columns, float eps, Slice x, Slice dy, Slice dx) =>
-        throw new NotSupportedException();
+        throw new DeviceException("this device has no kernels for training yet");
 
     private protected virtual void SoftmaxBackwardCore(int rows, int columns, Slice y, Slice dy, Slice dx) =>
-        throw new NotSupportedException();
+        throw new DeviceException("this device has no kernels for training yet");
 }

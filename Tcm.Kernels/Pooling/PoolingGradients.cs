@@ -20,5 +20,5 @@ public abstract partial class AveragePooling
     }
 
     private protected virtual void BackwardCore(int planes, int h, int w, int kernel, Slice dy, Slice dx) =>
-        throw new NotSupportedException();
+        throw new DeviceException("this device has no kernels for training yet");
 }

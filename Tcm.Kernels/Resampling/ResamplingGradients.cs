@@ -18,5 +18,5 @@ public abstract partial class Resampler
     }
 
     private protected virtual void ResizeBackwardCore(ResizeMode mode, ResizeShape shape, Slice dy, Slice dx) =>
-        throw new NotSupportedException();
+        throw new DeviceException("this device has no kernels for training yet");
 }

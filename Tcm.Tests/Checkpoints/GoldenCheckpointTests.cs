@@ -10,8 +10,6 @@ public class GoldenCheckpointTests
 {
     [Theory]
     [InlineData("db")]
-    [InlineData("pan")]
-    [InlineData("fce")]
     public void DerivesTheTinyModels(string head)
     {
         string path = SharedData.Golden($"tcm-{head}-tiny.pth");

@@ -3,6 +3,7 @@ using SkiaSharp;
 using Tcm.Cli;
 using Tcm.Cli.Commands;
 using Tcm.Detect;
+using Tcm.Detect.Heads.Db;
 using Tcm.Kernels;
 using Tcm.Nn.Checkpoints;
 
@@ -186,11 +187,12 @@ public sealed class DetectCommandTests : IDisposable
             "--decoder-heads", "1"));
         Assert.Equal(("cuda:1", 3, 640, 1280, 2, 1), (seen!.Device, seen.Threads, seen.ShortSide, seen.MaxSide,
             seen.TextHeads!.Value, seen.DecoderHeads!.Value));
-        Assert.Equal((0.4f, 0.6f, 3f, 1.5f, 10, false, true, true), (seen.Db.BinaryThreshold, seen.Db.BoxThreshold,
-            seen.Db.MinSide, seen.Db.UnclipRatio, seen.Db.MaxCandidates, seen.Db.Simplify, seen.Db.Polygons,
-            seen.Db.FilterSmallPolygons));
+        var db = (DbPostProcessingOptions)new DbPostProcessingOptions().With(seen.PostProcessingSettings, "db");
+        Assert.Equal((0.4f, 0.6f, 3f, 1.5f, 10, false, true, true), (db.BinaryThreshold, db.BoxThreshold, db.MinSide,
+            db.UnclipRatio, db.MaxCandidates, db.Simplify, db.Polygons, db.FilterSmallPolygons));
         Detect("a.png");
-        Assert.Equal(new TextDetectorOptions(), seen);
+        Assert.Empty(seen.PostProcessingSettings);
+        Assert.Equal(new TextDetectorOptions(), seen with { PostProcessingSettings = new TextDetectorOptions().PostProcessingSettings });
     }
 
     private int Detect(params string[] arguments) => _console.Run(["detect", "--weights", "w", .. arguments]);

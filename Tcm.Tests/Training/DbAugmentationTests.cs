@@ -85,7 +85,7 @@ public sealed class DbAugmentationTests
                 outside += o;
             }
         }
-        Assert.True(inside > 20000 && outside > 20000, $"{inside} pixels inside and {outside} outside were looked at");
+        Assert.True(inside > 10000 && outside > 20000, $"{inside} pixels inside and {outside} outside were looked at");
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using Tcm.Detect.Models;
-using Tcm.Detect.Preprocessing;
 using Tcm.Nn;
 
 namespace Tcm.Detect.Heads.Db;
@@ -15,9 +14,8 @@ internal sealed class DbDetector : DetectionHead
         Span<int> channels = stackalloc int[4];
         for (int i = 0; i < 4; i++)
         {
-            channels[i] = config.StageChannels(i);
+            channels[i] = config.HeadInput(i);
         }
-        channels[3] += config.HasTextBranch ? 1 : 0;
         _neck = new Fpnc(weights / "neck", channels, config.NeckWidth, config.HeadWidth);
         _head = new DbHead(weights / "bbox_head", 4 * config.HeadWidth, config.HeadWidth);
     }
@@ -50,11 +48,6 @@ internal sealed class DbDetector : DetectionHead
         var threshold = _head.Threshold(neck);
         return [probability, threshold, DbHead.Binary(probability, threshold)];
     }
-
-    public override IReadOnlyList<TextRegion> Extract(ReadOnlySpan<float> maps, NetworkSize size,
-        TextDetectorOptions options) =>
-        new DbPostProcessor(options.Db).Detect(maps, size.PaddedWidth, size.PaddedHeight, size.PaddedWidth,
-            size.PaddedHeight, size.ScaleX, size.ScaleY);
 
     public override void Dispose()
     {

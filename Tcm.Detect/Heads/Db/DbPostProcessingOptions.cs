@@ -1,7 +1,7 @@
 namespace Tcm.Detect.Heads.Db;
 
 /// <summary>Settings of DBNet's post-processing (heads.md section 2.3; the defaults are those of TCM's ICDAR2015 model).</summary>
-public sealed record DbPostProcessingOptions
+public sealed record DbPostProcessingOptions : PostProcessingOptions
 {
     /// <summary>A pixel is text where its probability is greater than this.</summary>
     public float BinaryThreshold { get; init; } = 0.28f;
@@ -24,10 +24,33 @@ public sealed record DbPostProcessingOptions
     /// <summary>Tolerance of the simplification as a share of the contour's length.</summary>
     public float SimplifyRatio { get; init; } = 0.001f;
 
-    /// <summary>Polygons that follow the text instead of quads.</summary>
-    public bool Polygons { get; init; }
-
-    /// <summary>With <see cref="Polygons"/>: also drop polygons whose smallest rectangle is narrower than
+    /// <summary>With <see cref="PostProcessingOptions.Polygons"/>: also drop polygons whose smallest rectangle is narrower than
     /// <see cref="MinSide"/>.</summary>
     public bool FilterSmallPolygons { get; init; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<PostProcessingSetting> Settings => Named;
+
+    private static readonly PostProcessingSetting[] Named =
+    [
+        Number("threshold", "A pixel is text above this probability.", o => o.BinaryThreshold, 0, 1,
+            (o, v) => o with { BinaryThreshold = (float)v }),
+        Number("box-threshold", "Regions with a lower score are dropped.", o => o.BoxThreshold, 0, 1,
+            (o, v) => o with { BoxThreshold = (float)v }),
+        Number("min-side", "Regions narrower than this, in network pixels, are dropped.", o => o.MinSide, 0, 1000,
+            (o, v) => o with { MinSide = (float)v }),
+        Number("unclip", "How far kernels are grown back: area * X / perimeter.", o => o.UnclipRatio, 0, 10,
+            (o, v) => o with { UnclipRatio = (float)v }),
+        Number("max-candidates", "Contours beyond this number are not looked at.", o => o.MaxCandidates, 1, 1_000_000,
+            (o, v) => o with { MaxCandidates = (int)v }),
+        Number("simplify", "Tolerance of contours as a share of their length; 0 keeps all points.", o => o.SimplifyRatio, 0, 1,
+            (o, v) => o with { Simplify = v > 0, SimplifyRatio = (float)v }),
+        PostProcessingSetting.PolygonsSwitch,
+        PostProcessingSetting.Switch("filter-small-polygons", "With --polygons: --min-side applies to them too.",
+            (o, on) => (DbPostProcessingOptions)o with { FilterSmallPolygons = on }),
+    ];
+
+    private static PostProcessingSetting Number(string name, string description, Func<DbPostProcessingOptions, double> value,
+        double least, double most, Func<DbPostProcessingOptions, double, DbPostProcessingOptions> apply) =>
+        new(name, description, value(new DbPostProcessingOptions()), least, most, (o, v) => apply((DbPostProcessingOptions)o, v));
 }

@@ -1,0 +1,39 @@
+using Tcm.Kernels;
+
+namespace Tcm.Detect.Heads;
+
+/// <summary>Settings of post-processing; each detector has a subclass of its own.</summary>
+public abstract record PostProcessingOptions
+{
+    /// <summary>Polygons that follow the text instead of quads.</summary>
+    public bool Polygons { get; init; }
+
+    /// <summary>The settings that can be given by name, as on a command line.</summary>
+    public abstract IReadOnlyList<PostProcessingSetting> Settings { get; }
+
+    /// <summary>A copy with settings of other values.</summary>
+    /// <param name="values">By <see cref="PostProcessingSetting.Name"/>; a switch is on unless its value is 0.</param>
+    /// <param name="method">The detector's name, for messages.</param>
+    /// <exception cref="TcmException">A name that this detector does not know, or a value out of range.</exception>
+    internal PostProcessingOptions With(IReadOnlyDictionary<string, double> values, string method)
+    {
+        var result = this;
+        foreach (var (name, value) in values)
+        {
+            var setting = Settings.FirstOrDefault(s => s.Name == name) ?? throw new TcmException(
+                $"'{name}' is no setting of a {method} model; it has {string.Join(", ", Settings.Select(s => s.Name))}");
+            if (!(value >= setting.Least && value <= setting.Most))
+            {
+                throw new TcmException($"'{name}' must be between {setting.Least} and {setting.Most}, not {value}");
+            }
+            result = setting.Apply(result, value);
+        }
+        return result;
+    }
+
+    /// <summary>The settings of all detectors, each name once, with the detectors that have it and their defaults.</summary>
+    public static IReadOnlyList<(PostProcessingSetting Setting, IReadOnlyList<(string Head, double Default)> Heads)> Known() =>
+        [.. HeadRegistry.All.SelectMany(m => m.PostProcessing.Settings, (m, s) => (Method: m.Name, Setting: s))
+            .GroupBy(p => p.Setting.Name)
+            .Select(g => (g.First().Setting, (IReadOnlyList<(string, double)>)[.. g.Select(p => (p.Method, p.Setting.Default))]))];
+}
