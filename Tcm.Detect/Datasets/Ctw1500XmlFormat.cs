@@ -19,7 +19,12 @@ internal sealed class Ctw1500XmlFormat : TextFileFormat
     public override IReadOnlyList<TextAnnotation> Parse(string path, string content)
     {
         var texts = new List<TextAnnotation>();
-        foreach (var box in Load(path, content).Descendants("box"))
+        var xml = Load(path, content);
+        if (!xml.Descendants("image").Any())
+        {
+            throw Bad(path, 1, "no image element");
+        }
+        foreach (var box in xml.Descendants("box"))
         {
             int line = ((IXmlLineInfo)box).LineNumber;
             string[] fields = box.Element("segs")?.Value.Split(',') ?? [];

@@ -28,8 +28,8 @@ internal sealed class CurvedSynTextFormat : LabelFormat
         {
             using var stream = file.Open();
             using var json = JsonDocument.Parse(stream);
-            ForEach(json, "images", image => texts[image.Integer("id")] =
-                (image.Member("file_name", JsonValueKind.String).GetString()!, []));
+            ForEach(json, "images", image => _ = texts.TryAdd(image.Integer("id"), (image.Text("file_name"), [])) ? true
+                : throw new LabelJsonException("another image has the same id"));
             ForEach(json, "annotations", annotation => Add(texts, annotation));
         }
         catch (JsonException e)

@@ -7,38 +7,22 @@ namespace Tcm.Detect.Datasets;
 /// <summary>Reads the labels of a dataset from a folder or a zip, in the natural order of names (img_2 before img_10).</summary>
 public static partial class DatasetReader
 {
-    private static readonly Dictionary<string, LabelFormat[]> Formats = new(StringComparer.OrdinalIgnoreCase)
-    {
-        ["icdar2013"] = [new Icdar2013Format()],
-        ["icdar2015"] = [new Icdar2015Format()],
-        ["mlt2017"] = [new Mlt2017Format()],
-        ["td500"] = [new Td500Format(), new PolygonFlagFormat()],
-        ["tr400"] = [new PolygonFlagFormat()],
-        ["ctw1500"] = [new Ctw1500XmlFormat(), new Ctw1500TextFormat()],
-        ["totaltext"] = [new TotalTextMatFormat(), new TotalTextFormat()],
-        ["synthtext"] = [new SynthTextFormat()],
-        ["curvedsyntext"] = [new CurvedSynTextFormat()],
-        ["jsonl"] = [new JsonLinesFormat()],
-    };
+    /// <summary>Selects every picture.</summary>
+    public const string All = "all";
 
-    private static readonly string[] Extensions = [".jpg", ".JPG", ".jpeg", ".png", ".PNG", ".gif", ".bmp", ".webp"];
-
-    /// <summary>Names of the label formats.</summary>
-    public static IReadOnlyCollection<string> Names => Formats.Keys;
+    /// <summary>Names of the datasets.</summary>
+    public static IReadOnlyCollection<string> Names => DatasetFormats.Names;
 
     /// <summary>Reads a dataset.</summary>
-    /// <param name="format">One of <see cref="Names"/>.</param>
+    /// <param name="dataset">One of <see cref="Names"/>.</param>
     /// <param name="labels">Folder or zip of label files, or one such file.</param>
     /// <param name="images">Folder of pictures; null to read labels only.</param>
     /// <param name="select"><c>all</c>, <c>first:N</c>, <c>last:N</c>, or <c>-last:N</c> for all but the last N.</param>
     /// <exception cref="TcmException">Something is missing or makes no sense; the message names the file, and the line of a
     /// bad label.</exception>
-    public static IReadOnlyList<AnnotatedImage> Read(string format, string labels, string? images = null, string select = "all")
+    public static IReadOnlyList<AnnotatedImage> Read(string dataset, string labels, string? images = null, string select = All)
     {
-        if (!Formats.TryGetValue(format, out var forms))
-        {
-            throw new TcmException($"unknown dataset format '{format}'; known: {string.Join(", ", Names)}");
-        }
+        var forms = DatasetFormats.Find(dataset);
         if (images is not null && !Directory.Exists(images))
         {
             throw new TcmException($"{images}: no such folder");
@@ -47,35 +31,37 @@ public static partial class DatasetReader
         var labelled = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var file in LabelFiles.Read(labels, name => forms.Any(f => f.Reads(name))))
         {
-            foreach (var (picture, texts) in forms.First(f => f.Reads(file.Name)).Read(file))
+            foreach (var (picture, texts) in Read(file, forms.First(f => f.Reads(file.Name))))
             {
                 if (!labelled.TryAdd(picture, file.Path))
                 {
                     throw new TcmException($"{file.Path}: picture {picture} has labels already, in {labelled[picture]}");
                 }
-                string? image = images is null ? null : Locate(images, picture)
+                string? image = images is null ? null : PictureName.Locate(images, picture)
                     ?? throw new TcmException($"{file.Path}: no picture {picture} (.jpg, .png, ...) in {images}");
                 pictures.Add(new AnnotatedImage(Path.GetFileName(image ?? picture), image, texts));
             }
         }
         if (pictures.Count == 0)
         {
-            throw new TcmException($"{labels}: no {format} labels");
+            throw new TcmException($"{labels}: no {dataset} labels");
         }
         pictures.Sort((a, b) => NaturalOrder(a.Name, b.Name));
         return Select(pictures, select);
     }
 
-    /// <summary>Labels tell the whole name of a picture, or leave out its extension.</summary>
-    private static string? Locate(string images, string picture)
+    private static IEnumerable<PictureLabels> Read(LabelFile file, LabelFormat form)
     {
-        string path = Path.Combine(images, picture);
-        return File.Exists(path) ? path : Extensions.Select(e => path + e).FirstOrDefault(File.Exists);
+        using var pictures = form.Read(file).GetEnumerator();
+        while (file.Guard(pictures.MoveNext))
+        {
+            yield return pictures.Current;
+        }
     }
 
     private static IReadOnlyList<AnnotatedImage> Select(List<AnnotatedImage> pictures, string select)
     {
-        if (select == "all")
+        if (select == All)
         {
             return pictures;
         }

@@ -38,7 +38,7 @@ internal sealed class JsonLinesFormat : LabelFormat
 
     private static PictureLabels Picture(JsonElement line)
     {
-        string name = line.Member("image", JsonValueKind.String).GetString()!;
+        string name = line.Text("image");
         return name.Length == 0 ? throw new LabelJsonException("'image' is empty")
             : new PictureLabels(name, [.. line.Member("texts", JsonValueKind.Array).EnumerateArray().Select(Text)]);
     }
@@ -56,13 +56,12 @@ internal sealed class JsonLinesFormat : LabelFormat
             throw new LabelJsonException($"'polygon' has {values.Length} values, expected x and y of three corners or more");
         }
         Vector2[] corners = [.. values.Chunk(2).Select(point => new Vector2(point[0].Coordinate(), point[1].Coordinate()))];
-        bool ignored = text.TryGetProperty("ignore", out var ignore) && ignore.ValueKind switch
+        bool ignored = text.Find("ignore") is { } ignore && ignore.ValueKind switch
         {
             JsonValueKind.True => true,
             JsonValueKind.False => false,
             _ => throw new LabelJsonException("'ignore' is neither true nor false"),
         };
-        return new TextAnnotation(corners, ignored,
-            text.TryGetProperty("text", out var words) && words.ValueKind == JsonValueKind.String ? words.GetString() : null);
+        return new TextAnnotation(corners, ignored, text.Find("text")?.ValueKind == JsonValueKind.String ? text.Text("text") : null);
     }
 }

@@ -8,6 +8,9 @@ namespace Tcm.Detect.Datasets;
 /// <param name="open">Opens it from its beginning, as often as it is asked to.</param>
 internal sealed class LabelFile(string path, Func<Stream> open)
 {
+    /// <summary>One picture's labels are kilobytes; this bounds what a zip may unpack to.</summary>
+    private const int MaxTextBytes = 1 << 24;
+
     /// <summary>For messages.</summary>
     public string Path { get; } = path;
 
@@ -16,11 +19,15 @@ internal sealed class LabelFile(string path, Func<Stream> open)
 
     /// <summary>The bytes.</summary>
     /// <exception cref="TcmException">It cannot be opened.</exception>
-    public Stream Open()
+    public Stream Open() => Guard(open);
+
+    /// <summary>Runs something that reads the file.</summary>
+    /// <exception cref="TcmException">The file system or the zip fails; the message names the file.</exception>
+    public T Guard<T>(Func<T> read)
     {
         try
         {
-            return open();
+            return read();
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
@@ -29,10 +36,22 @@ internal sealed class LabelFile(string path, Func<Stream> open)
     }
 
     /// <summary>The text, UTF-8 without its byte order mark.</summary>
+    /// <exception cref="TcmException">It cannot be read, or is much larger than the labels of a picture are.</exception>
     public string ReadText()
     {
-        using var reader = new StreamReader(Open(), Encoding.UTF8);
-        return reader.ReadToEnd();
+        using var stream = Open();
+        byte[] bytes = new byte[4096];
+        int length = 0;
+        for (int read = 1; read > 0; length += read)
+        {
+            if (length == bytes.Length)
+            {
+                Array.Resize(ref bytes, length < MaxTextBytes ? 2 * length
+                    : throw new TcmException($"{Path}: more than {MaxTextBytes >> 20} MiB, which no picture's labels are"));
+            }
+            read = Guard(() => stream.Read(bytes, length, bytes.Length - length));
+        }
+        return Encoding.UTF8.GetString(bytes, 0, length).TrimStart('\uFEFF');
     }
 
     /// <summary>Lines that hold more than blanks, one at a time, with their numbers from 1.</summary>

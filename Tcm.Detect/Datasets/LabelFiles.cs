@@ -14,21 +14,36 @@ internal static class LabelFiles
     {
         if (Directory.Exists(path))
         {
-            foreach (string file in Directory.GetFiles(path).Where(f => wanted(Path.GetFileName(f))))
+            foreach (string file in FilesOf(path).Where(f => Wanted(Path.GetFileName(f))))
             {
                 yield return new LabelFile(file, () => File.OpenRead(file));
             }
             yield break;
         }
-        if (File.Exists(path) && wanted(Path.GetFileName(path)))
+        if (File.Exists(path) && Wanted(Path.GetFileName(path)))
         {
             yield return new LabelFile(path, () => File.OpenRead(path));
             yield break;
         }
         using var zip = OpenZip(path);
-        foreach (var entry in zip.Entries.Where(e => e.Name.Length > 0 && wanted(e.Name)))
+        foreach (var entry in zip.Entries.Where(e => Wanted(e.Name)))
         {
             yield return new LabelFile($"{path}/{entry.Name}", entry.Open);
+        }
+
+        // macOS puts such companions into zips.
+        bool Wanted(string name) => name.Length > 0 && !name.StartsWith("._", StringComparison.Ordinal) && wanted(name);
+    }
+
+    private static string[] FilesOf(string folder)
+    {
+        try
+        {
+            return Directory.GetFiles(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TcmException($"{folder}: cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
 

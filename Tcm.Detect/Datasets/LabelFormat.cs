@@ -12,6 +12,12 @@ internal readonly record struct PictureLabels(string Picture, IReadOnlyList<Text
 /// <summary>One way in which a dataset writes its labels.</summary>
 internal abstract class LabelFormat
 {
+    /// <summary>Far outside any picture, and far from where areas overflow.</summary>
+    private const double MaxCoordinate = 1e7;
+
+    /// <summary>Whether a number can be a coordinate in pixels: finite, and not absurd.</summary>
+    public static bool IsCoordinate(double value) => Math.Abs(value) <= MaxCoordinate;
+
     /// <summary>Whether a file of this name holds labels of this form.</summary>
     public abstract bool Reads(string labelFile);
 
@@ -43,8 +49,9 @@ internal abstract class LabelFormat
 
     /// <summary>A number of a label line.</summary>
     protected static float Number(string path, int line, string text) =>
-        float.TryParse(text.Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && float.IsFinite(value)
-            ? value : throw Bad(path, line, $"'{text.Trim()}' is not a number");
+        !float.TryParse(text.Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out float value) || float.IsNaN(value)
+            ? throw Bad(path, line, $"'{text.Trim()}' is not a number")
+            : IsCoordinate(value) ? value : throw Bad(path, line, $"{text.Trim()} is outside of any picture");
 
     /// <summary>x0, y0, x1, y1, ... as corners.</summary>
     protected static Vector2[] Corners(string path, int line, ReadOnlySpan<string> fields)

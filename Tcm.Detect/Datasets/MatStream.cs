@@ -15,7 +15,7 @@ internal sealed class MatStream(string path, Stream stream) : IDisposable
     public const int Matrix = 14;
 
     private const int CellClass = 1, CharClass = 4, DoubleClass = 6, LastNumericClass = 15, Complex = 0x800;
-    private const int MaxDataBytes = 1 << 26, MaxDepth = 4;
+    private const int MaxDataBytes = 1 << 26, MaxCells = 1 << 20, MaxDepth = 4;
 
     private int _flags;
 
@@ -73,6 +73,11 @@ internal sealed class MatStream(string path, Stream stream) : IDisposable
         int kind = _flags & 0xff;
         if (kind == CellClass && depth < MaxDepth)
         {
+            // Cells without content cost a packed file next to nothing.
+            if (length > MaxCells)
+            {
+                throw Damaged($"an array of {length} cells");
+            }
             var cells = new List<MatValue>();
             for (long i = 0; i < length; i++)
             {

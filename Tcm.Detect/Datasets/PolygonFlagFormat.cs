@@ -8,7 +8,7 @@ internal sealed class PolygonFlagFormat : TextFileFormat
 {
     /// <inheritdoc/>
     public override string? PictureOf(string labelFile) =>
-        HasExtension(labelFile, ".txt") ? Stem(Path.GetFileNameWithoutExtension(labelFile)) : null;
+        HasExtension(labelFile, ".txt") ? PictureName.Stem(Stem(labelFile)) : null;
 
     /// <inheritdoc/>
     public override IReadOnlyList<TextAnnotation> Parse(string path, string content)

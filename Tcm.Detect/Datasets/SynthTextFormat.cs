@@ -29,6 +29,10 @@ internal sealed class SynthTextFormat : LabelFormat
                 throw new TcmException($"{file.Path}: {picture} has {words.Sum(w => w.Length)} characters in txt, "
                     + $"{(boxes.Numbers?.Length ?? 0) / BoxValues} in charBB");
             }
+            if (!values.All(IsCoordinate))
+            {
+                throw new TcmException($"{file.Path}: {picture} has characters outside of any picture");
+            }
             yield return new PictureLabels(picture, Outlines(words, values));
         }
     }

@@ -26,9 +26,9 @@ internal sealed class TotalTextMatFormat : LabelFormat
         for (int row = 0; row < table.Rows; row++)
         {
             double[]? x = cells[row + (X * table.Rows)].Numbers, y = cells[row + (Y * table.Rows)].Numbers;
-            if (x is null || y is null || x.Length != y.Length)
+            if (x is null || y is null || x.Length != y.Length || !x.Concat(y).All(IsCoordinate))
             {
-                throw new TcmException($"{file.Path}: row {row + 1} of polygt has no equal numbers of x and y");
+                throw new TcmException($"{file.Path}: row {row + 1} of polygt has no equal numbers of x and y that are pixels");
             }
             string word = cells[row + (Word * table.Rows)].Text ?? "";
             if (word != TotalTextFormat.Unreadable && x.Length >= 3)
