@@ -47,7 +47,7 @@ internal sealed class Ctw1500XmlFormat : TextFileFormat
         }
         catch (XmlException e)
         {
-            throw new TcmException($"{path}, line {e.LineNumber}: not well-formed XML: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new TcmException($"{path}, line {Math.Max(1, e.LineNumber)}: not well-formed XML: {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
 }

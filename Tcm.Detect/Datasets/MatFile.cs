@@ -22,7 +22,9 @@ internal sealed class MatFile(string path, Func<Stream> open)
         {
             throw new TcmException($"{path}: '{variable}' is not a cell array");
         }
-        for (long i = 0; i < array.Length; i++)
+        // Reading a cell replaces the size by its own.
+        long count = array.Length;
+        for (long i = 0; i < count; i++)
         {
             yield return array.ReadMatrix(1);
         }
