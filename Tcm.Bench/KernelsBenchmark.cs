@@ -5,6 +5,8 @@ using Tcm.Kernels.Attention;
 using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Cpu;
 using Tcm.Kernels.Elementwise;
+using Tcm.Kernels.Gpu;
+using Tcm.Kernels.Images;
 using Tcm.Kernels.MatrixProduct;
 using Tcm.Kernels.Resampling;
 
@@ -12,7 +14,8 @@ namespace Tcm.Bench;
 
 /// <summary>
 /// <c>kernels</c>: every family on one device, at sizes of the network. On the CPU each vector width is a rung of the
-/// ladder. Arithmetic kernels in GFLOP/s and share of the FMA peak, the others in GB/s and share of a large copy.
+/// ladder, on a GPU each version. Arithmetic kernels in GFLOP/s and share of the FMA peak, the others in GB/s and share of a
+/// large copy; both ceilings are measured in the same run.
 /// </summary>
 internal static class KernelsBenchmark
 {
@@ -50,8 +53,12 @@ internal static class KernelsBenchmark
         }
         else
         {
-            using var backend = Devices.Open(device, threads);
-            rows.AddRange(new Ladder(backend, "default", double.NaN).Measure());
+            using var backend = (GpuBackend)Devices.Open(device, threads);
+            double peak = GpuLadder.PeakGflops(backend);
+            foreach (string rung in GpuLadder.Rungs)
+            {
+                rows.AddRange(new Ladder(backend, rung, peak) { Applies = GpuLadder.Choose(backend, rung) }.Measure());
+            }
         }
         Console.WriteLine(description);
         BenchOutput.Table(["family", "case", "rung", "ms", "GFLOP/s", "GB/s", "% of peak"],
@@ -76,6 +83,9 @@ internal static class KernelsBenchmark
     {
         private readonly List<Row> _rows = [];
         private double _copyRate = double.NaN;
+
+        /// <summary>Whether this rung is one of a family's.</summary>
+        public Func<string, bool> Applies { get; init; } = _ => true;
 
         public List<Row> Measure()
         {
@@ -160,6 +170,13 @@ internal static class KernelsBenchmark
                 backend.Resampling.Resize(ResizeMode.Nearest, new ResizeShape(1, 256, 80, 80, 160, 160), x, y, true));
             Moved("resampling", "bilinear 20 to 23x40", 2048 * (400 + 920), 2048 * 400, 2048 * 920, (x, y) =>
                 backend.Resampling.Resize(ResizeMode.Bilinear, new ResizeShape(1, 2048, 20, 20, 23, 40), x, y));
+            Moved("resampling", "nearest 80 to 160", (n / 4) + n, n / 4, n, (x, y) =>
+                backend.Resampling.Resize(ResizeMode.Nearest, new ResizeShape(1, 256, 80, 80, 160, 160), x, y));
+            byte[] rgb = new byte[720 * 1280 * 3];
+            // Bytes come in, floats go out: counted in floats.
+            Moved("images", "normalise and pad 720x1280 to 736x1280", (rgb.Length / 4) + (3 * 736 * 1280), 1, 3 * 736 * 1280,
+                (_, y) => backend.Images.NormalizePad(rgb, 3 * 1280, 720, 1280, 736, 1280,
+                    new ChannelNormalization(123.7f, 116.3f, 103.5f, 0.017f, 0.017f, 0.017f), y));
             Moved("indexing", "transpose 2048x400", 2L * 2048 * 400, 2048 * 400, 2048 * 400,
                 (x, y) => backend.Indexing.Transpose(1, 2048, 400, x, y));
         }
@@ -167,6 +184,10 @@ internal static class KernelsBenchmark
         private void Computed(string family, string name, long inputs, long outputs, Action<Slice, Slice> run)
         {
             long before = Backend.MultiplyAdds;
+            if (!Applies(family))
+            {
+                return;
+            }
             double ms = Time(inputs, outputs, run, out int runs);
             double gflops = 2e-6 * (Backend.MultiplyAdds - before) / runs / ms;
             _rows.Add(new Row(family, name, rung, ms, gflops, 0, gflops / peakGflops));
@@ -174,6 +195,10 @@ internal static class KernelsBenchmark
 
         private double Moved(string family, string name, long floats, long inputs, long outputs, Action<Slice, Slice> run)
         {
+            if (!Applies(family))
+            {
+                return double.NaN;
+            }
             double ms = Time(inputs, outputs, run, out _), rate = floats * 4e-6 / ms;
             _rows.Add(new Row(family, name, rung, ms, 0, rate, rate / (double.IsNaN(_copyRate) ? rate : _copyRate)));
             return rate;

@@ -7,30 +7,32 @@ using Tcm.Nn;
 namespace Tcm.Bench;
 
 /// <summary>
-/// <c>network</c>: one forward pass of full-size TCM-DB with formula weights, batch 1, beside the machine's FMA peak
-/// measured in the same run; the time of each part; memory; what a repeated pass allocates.
+/// <c>network</c>: one forward pass of a model (full-size TCM-DB with formula weights unless one is named), batch 1, beside
+/// the machine's FMA peak measured in the same run; the time of each part; memory; what a repeated pass allocates. With
+/// <c>--peer</c>, ONNX Runtime runs the exported network between the passes, on as many threads.
 /// </summary>
 internal static class NetworkBenchmark
 {
     public static Command Create()
     {
-        var height = new Option<int>("--height") { DefaultValueFactory = _ => 640, Description = "Rows, a multiple of 32." };
-        var width = new Option<int>("--width") { DefaultValueFactory = _ => 640, Description = "Columns, a multiple of 32." };
         var repeats = new Option<int>("--repeats") { DefaultValueFactory = _ => 7, Description = "Timed passes." };
-        var command = new Command("network", "Forward pass of full-size TCM-DB, with the share of the FMA peak.")
+        var peer = new Option<bool>("--peer") { Description = "Also run the exported network in ONNX Runtime, in turns." };
+        var command = new Command("network", "Forward pass of a model, with the share of the FMA peak.")
         {
-            height, width, repeats, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
+            BenchOptions.Weights, BenchOptions.Height, BenchOptions.Width, repeats, peer, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
         };
-        command.SetAction(parsed => Run(parsed.GetValue(height), parsed.GetValue(width), parsed.GetValue(repeats),
-            parsed.GetValue(BenchOptions.Device)!, parsed.GetValue(BenchOptions.Threads), parsed.GetValue(BenchOptions.Json)));
+        command.SetAction(parsed => Run(parsed.GetValue(BenchOptions.Weights)!, parsed.GetValue(BenchOptions.Height),
+            parsed.GetValue(BenchOptions.Width), parsed.GetValue(repeats), parsed.GetValue(peer), parsed.GetValue(BenchOptions.Device)!, parsed.GetValue(BenchOptions.Threads), parsed.GetValue(BenchOptions.Json)));
         return command;
     }
 
-    private static int Run(int height, int width, int repeats, string device, int threads, FileInfo? json)
+    private static int Run(string weights, int height, int width, int repeats, bool peer, string device, int threads,
+        FileInfo? json)
     {
         using var backend = Devices.Open(device, threads);
         var clock = Stopwatch.StartNew();
-        using var model = Load(backend);
+        using var file = ModelFile.Open(weights);
+        using var model = new TcmModel(file.Checkpoint, file.Config, backend);
         Console.WriteLine($"{backend.Name}: {backend.Description}; model ready in {clock.ElapsedMilliseconds} ms");
         using var input = FormulaPicture.Create(backend, height, width);
 
@@ -44,8 +46,13 @@ internal static class NetworkBenchmark
         system = backend.Memory.SystemAllocations - system;
         managed = GC.GetAllocatedBytesForCurrentThread() - managed;
 
+        // Read before a peer takes memory of its own.
+        double resident = Process.GetCurrentProcess().PeakWorkingSet64 / 1048576.0;
+        using var other = peer ? new OnnxNetwork(file, input.ToArray(), height, width, threads) : null;
+        double difference = other is null ? double.NaN : Difference(model, input, other);
+
         // The peak is sampled between the passes, so that both see the same clock speed and the same neighbours.
-        var milliseconds = new List<double>();
+        List<double> milliseconds = [], ratios = [];
         double peak = 0;
         for (int i = 0; i < repeats; i++)
         {
@@ -53,19 +60,29 @@ internal static class NetworkBenchmark
             clock.Restart();
             Pass(model, input);
             milliseconds.Add(clock.Elapsed.TotalMilliseconds);
+            if (other is not null)
+            {
+                clock.Restart();
+                other.Run();
+                ratios.Add(clock.Elapsed.TotalMilliseconds / milliseconds[^1]);
+            }
         }
         var parts = new BlockProfile(backend);
         Pass(model, input, parts);
         milliseconds.Sort();
         double median = milliseconds[milliseconds.Count / 2];
         double gflops = 2 * gmac / (median / 1e3);
-        double resident = Process.GetCurrentProcess().PeakWorkingSet64 / 1048576.0;
 
         Print(parts, peak);
-        Console.WriteLine($"TCM-DB {height}x{width}: {median:F1} ms (min {milliseconds[0]:F1}, max {milliseconds[^1]:F1}), " +
+        Console.WriteLine($"{weights} {height}x{width}: {median:F1} ms (min {milliseconds[0]:F1}, max {milliseconds[^1]:F1}), " +
             $"{gmac:F1} GMAC, {gflops:F0} of {peak:F0} GFLOP/s = {gflops / peak:P0} of peak");
         Console.WriteLine($"repeated pass: {system} allocations from the system, {managed} bytes of managed memory; " +
             $"peak resident {resident:F0} MiB");
+        if (other is not null)
+        {
+            Console.WriteLine($"ONNX Runtime: {BenchOutput.Median(ratios):F2} times our time (pairs from {ratios.Min():F2} to " +
+                $"{ratios.Max():F2}); largest difference {difference:E1} of the range");
+        }
         BenchOutput.WriteJson(json, new
         {
             device = backend.Name,
@@ -80,16 +97,20 @@ internal static class NetworkBenchmark
             peakResidentMb = resident,
             repeatSystemAllocations = system,
             repeatManagedBytes = managed,
+            ratioToOnnxRuntime = other is null ? (double?)null : BenchOutput.Median(ratios),
+            differenceToOnnxRuntime = other is null ? (double?)null : difference,
             parts = parts.Blocks,
         });
         return 0;
     }
 
-    private static TcmModel Load(Backend backend)
+    /// <summary>Largest difference between our result and the peer's, as a share of our result's range.</summary>
+    private static double Difference(TcmModel model, Tensor input, OnnxNetwork other)
     {
-        var config = TcmConfig.FullSizeDb;
-        using var weights = new FormulaWeights(config);
-        return new TcmModel(weights, config, backend);
+        using var scope = TensorScope.Begin();
+        float[] ours = model.Forward(input).ToArray();
+        other.Run();
+        return ours.Zip(other.Result, (a, b) => Math.Abs((double)a - b)).Max() / (ours.Max() - ours.Min());
     }
 
     private static void Pass(TcmModel model, Tensor input, ForwardObserver? observer = null)

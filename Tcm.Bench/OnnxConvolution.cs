@@ -1,7 +1,6 @@
-using System.Runtime.InteropServices;
-using System.Text;
 using Microsoft.ML.OnnxRuntime;
 using Tcm.Kernels.Convolution;
+using Tcm.Nn.Onnx;
 
 namespace Tcm.Bench;
 
@@ -40,89 +39,19 @@ internal sealed class OnnxConvolution : IDisposable
         _session.Dispose();
     }
 
-    // Field numbers are those of onnx.proto3.
     private static byte[] Model(Conv2dFilter filter, bool transposed, long[] input, long[] output, float[] weight, float[] bias)
     {
-        long[] weightShape = transposed ? [filter.C, filter.K, 2, 2] : [filter.K, filter.C / filter.Groups, filter.R, filter.S];
+        int[] weightShape = transposed ? [filter.C, filter.K, 2, 2] : [filter.K, filter.C / filter.Groups, filter.R, filter.S];
         long p = filter.Padding;
-        var convolution = new ProtoWriter().Text(1, "x").Text(1, "w").Text(1, "b").Text(2, "c")
-            .Text(4, transposed ? "ConvTranspose" : "Conv")
-            .Message(5, Integers("kernel_shape", filter.R, filter.S))
-            .Message(5, Integers("strides", filter.Stride, filter.Stride))
-            .Message(5, Integers("pads", p, p, p, p))
-            .Message(5, new ProtoWriter().Text(1, "group").Integer(3, filter.Groups).Integer(20, 2));
-        var relu = new ProtoWriter().Text(1, "c").Text(2, "y").Text(4, "Relu");
-        var graph = new ProtoWriter().Message(1, convolution).Message(1, relu).Text(2, "g")
-            .Message(5, Tensor("w", weightShape, weight)).Message(5, Tensor("b", [bias.Length], bias))
-            .Message(11, ValueInfo("x", input)).Message(12, ValueInfo("y", output));
-        return new ProtoWriter().Integer(1, 8).Message(7, graph)
-            .Message(8, new ProtoWriter().Text(1, "").Integer(2, 17)).ToArray();
-    }
-
-    private static ProtoWriter Integers(string name, params long[] values)
-    {
-        var attribute = new ProtoWriter().Text(1, name);
-        foreach (long value in values)
-        {
-            attribute.Integer(8, value);
-        }
-        return attribute.Integer(20, 7);
-    }
-
-    private static ProtoWriter Tensor(string name, long[] shape, float[] values)
-    {
-        var tensor = new ProtoWriter();
-        foreach (long size in shape)
-        {
-            tensor.Integer(1, size);
-        }
-        return tensor.Integer(2, 1).Text(8, name).Bytes(9, MemoryMarshal.AsBytes(values.AsSpan()));
-    }
-
-    private static ProtoWriter ValueInfo(string name, long[] shape)
-    {
-        var dimensions = new ProtoWriter();
-        foreach (long size in shape)
-        {
-            dimensions.Message(1, new ProtoWriter().Integer(1, size));
-        }
-        var tensor = new ProtoWriter().Integer(1, 1).Message(2, dimensions);
-        return new ProtoWriter().Text(1, name).Message(2, new ProtoWriter().Message(1, tensor));
-    }
-
-    /// <summary>The few parts of the protocol buffer encoding that a model needs.</summary>
-    private sealed class ProtoWriter
-    {
-        private readonly MemoryStream _bytes = new();
-
-        public ProtoWriter Integer(int field, long value)
-        {
-            Varint((ulong)field << 3);
-            Varint((ulong)value);
-            return this;
-        }
-
-        public ProtoWriter Bytes(int field, ReadOnlySpan<byte> value)
-        {
-            Varint(((ulong)field << 3) | 2);
-            Varint((ulong)value.Length);
-            _bytes.Write(value);
-            return this;
-        }
-
-        public ProtoWriter Text(int field, string value) => Bytes(field, Encoding.UTF8.GetBytes(value));
-
-        public ProtoWriter Message(int field, ProtoWriter value) => Bytes(field, value.ToArray());
-
-        public byte[] ToArray() => _bytes.ToArray();
-
-        private void Varint(ulong value)
-        {
-            for (; value >= 0x80; value >>= 7)
-            {
-                _bytes.WriteByte((byte)(value | 0x80));
-            }
-            _bytes.WriteByte((byte)value);
-        }
+        var graph = new OnnxGraph();
+        graph.Input("x", [.. input.Select(size => (size, ""))]);
+        string y = graph.Node(transposed ? "ConvTranspose" : "Conv",
+            ["x", graph.Constant(weight, weightShape), graph.Constant(bias, [bias.Length])],
+            ("kernel_shape", (long[])[filter.R, filter.S]), ("strides", (long[])[filter.Stride, filter.Stride]),
+            ("pads", (long[])[p, p, p, p]), ("group", (long)filter.Groups));
+        graph.Output(graph.Node("Relu", [y]), "y", [.. output.Select(size => (size, ""))]);
+        using var file = new MemoryStream();
+        graph.Write(file, "convolution", new Dictionary<string, string>());
+        return file.ToArray();
     }
 }

@@ -25,6 +25,7 @@ internal static class CommandLineApp
         {
             DetectCommand.Create(host),
             ConvertCommand.Create(host),
+            ExportCommand.Create(host),
             InfoCommand.Create(host),
             TraceCommand.Create(host),
             EvalCommand.Create(host),

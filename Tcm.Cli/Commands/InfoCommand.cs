@@ -1,7 +1,6 @@
 using System.Collections;
 using System.CommandLine;
 using System.Globalization;
-using System.Text.RegularExpressions;
 using Tcm.Detect.Models;
 using Tcm.Kernels;
 using Tcm.Nn;
@@ -10,25 +9,13 @@ using Tcm.Nn.Checkpoints;
 namespace Tcm.Cli.Commands;
 
 /// <summary><c>tcm info</c>: what a weight file holds.</summary>
-internal static partial class InfoCommand
+internal static class InfoCommand
 {
     /// <summary>Builds the command.</summary>
     public static Command Create(CliHost host)
     {
         var file = new Argument<string>("file") { Description = "A weight file, or 'formula'." };
-        var size = new Option<string>("--size")
-        {
-            Description = "Input for which multiply-adds are counted; multiples of 32.",
-            HelpName = "HxW",
-            DefaultValueFactory = _ => "640x640",
-        };
-        size.Validators.Add(result =>
-        {
-            if (ParseSize(result.GetValueOrDefault<string>()) is null)
-            {
-                result.AddError("--size must be HxW, each a multiple of 32 up to 8192, such as 640x640");
-            }
-        });
+        var size = ModelOptions.Size("--size", "Input for which multiply-adds are counted; multiples of 32. Default: 640x640.");
         var tensors = new Option<bool>("--tensors") { Description = "Also list every tensor." };
         var textHeads = ModelOptions.Heads("--text-heads", "Heads of the text encoder, where not official.");
         var decoderHeads = ModelOptions.Heads("--decoder-heads", "Heads of the decoders, where not official.");
@@ -50,28 +37,12 @@ internal static partial class InfoCommand
             using var model = ModelFile.Open(path, parsed.GetValue(textHeads), parsed.GetValue(decoderHeads));
             WriteConfig(host, model.Config);
             WriteParameters(host, model.Checkpoint);
-            var (height, width) = ParseSize(parsed.GetValue(size))!.Value;
+            var (height, width) = ModelOptions.ParseSize(parsed.GetValue(size)) ?? (640, 640);
             WriteCosts(host, model, height, width);
             WriteTensors(host, model.Checkpoint, parsed.GetValue(tensors));
             return ExitCode.Success;
         });
         return command;
-    }
-
-    [GeneratedRegex("^([0-9]{2,4})[xX]([0-9]{2,4})$")]
-    private static partial Regex SizePattern { get; }
-
-    private static (int Height, int Width)? ParseSize(string? text)
-    {
-        var match = SizePattern.Match(text ?? "");
-        if (!match.Success)
-        {
-            return null;
-        }
-        int height = int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
-        int width = int.Parse(match.Groups[2].ValueSpan, CultureInfo.InvariantCulture);
-        return height % 32 == 0 && width % 32 == 0 && height is > 0 and <= 8192 && width is > 0 and <= 8192
-            ? (height, width) : null;
     }
 
     /// <summary>CLIP's own names (as in RN50.pt) instead of a detector's.</summary>

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Tcm.Detect;
 
 namespace Tcm.Cli.Commands;
 
 /// <summary>The options that say which model runs where; shared by the commands that run one.</summary>
-internal sealed class ModelOptions
+internal sealed partial class ModelOptions
 {
     /// <summary>Weights that are used when none are named, if they lie beside the program.</summary>
     public const string DefaultWeights = "tcm-db-s.safetensors";
@@ -116,5 +117,36 @@ internal sealed class ModelOptions
             }
         });
         return option;
+    }
+
+    /// <summary>The size of a network's input.</summary>
+    public static Option<string?> Size(string name, string description)
+    {
+        var option = new Option<string?>(name) { Description = description, HelpName = "HxW" };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && ParseSize(result.Tokens[0].Value) is null)
+            {
+                result.AddError($"{name} must be HxW, each a multiple of 32 up to 8192, such as 640x640");
+            }
+        });
+        return option;
+    }
+
+    [GeneratedRegex("^([0-9]{2,4})[xX]([0-9]{2,4})$")]
+    private static partial Regex SizePattern { get; }
+
+    /// <summary>HxW, each a multiple of 32 up to 8192; null for anything else.</summary>
+    public static (int Height, int Width)? ParseSize(string? text)
+    {
+        var match = SizePattern.Match(text ?? "");
+        if (!match.Success)
+        {
+            return null;
+        }
+        int height = int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
+        int width = int.Parse(match.Groups[2].ValueSpan, CultureInfo.InvariantCulture);
+        return height % 32 == 0 && width % 32 == 0 && height is > 0 and <= 8192 && width is > 0 and <= 8192
+            ? (height, width) : null;
     }
 }

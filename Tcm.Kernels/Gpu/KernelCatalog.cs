@@ -24,6 +24,6 @@ internal static class KernelCatalog
         .. Conv2dKernels.All, .. MatrixKernels.All, .. AttentionKernels.All, .. NormalizationKernels.All,
         .. ElementwiseKernels.All, .. ReductionKernels.All, .. PoolingKernels.All, .. ResamplingKernels.All,
         .. DataMovementKernels.All, .. ImageKernels.All, .. BalancedEntropyKernels.All, .. MapLossKernels.All,
-        .. OptimizerKernels.All,
+        .. OptimizerKernels.All, .. PeakKernels.All,
     ];
 }

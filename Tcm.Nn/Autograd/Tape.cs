@@ -17,7 +17,7 @@ internal delegate Tensor?[] BackwardFunction(Tensor resultGradient);
 /// tape.Backward(loss);             // gradients are now in the parameters
 /// </code>
 /// </summary>
-public sealed class Tape : IDisposable
+public sealed partial class Tape : IDisposable
 {
     [ThreadStatic] private static Tape? current;
 
@@ -25,7 +25,7 @@ public sealed class Tape : IDisposable
     private readonly List<Entry> _entries = [];
     private readonly List<Tensor> _saved = [];
     private int _savedByEntries;
-    private bool _used, _disposed;
+    private bool _used, _stopped, _disposed;
 
     private Tape(Tape? outer, bool recomputing)
     {
@@ -72,10 +72,16 @@ public sealed class Tape : IDisposable
 
     /// <summary>The recording tape, if an operation on these operands is to be recorded.</summary>
     internal static Tape? Of(Tensor a, Tensor? b = null, Tensor? c = null) =>
-        current is not null && (a.Node is not null || b?.Node is not null || c?.Node is not null) ? current : null;
+        current is not null && (current.IsTracing || a.Node is not null || b?.Node is not null || c?.Node is not null) ? current : null;
 
     /// <summary>Keeps the values of a tensor until the backward pass, whatever its scope does.</summary>
     internal Tensor Save(Tensor tensor)
+    {
+        // What is only looked at has no backward pass.
+        return IsTracing ? tensor : KeepAlive(tensor);
+    }
+
+    private Tensor KeepAlive(Tensor tensor)
     {
         var kept = tensor.Share();
         kept.LeaveScope();
@@ -84,8 +90,19 @@ public sealed class Tape : IDisposable
     }
 
     /// <summary>Records an operation.</summary>
-    internal void Add(string name, Tensor result, ReadOnlySpan<Tensor?> operands, BackwardFunction backward)
+    /// <param name="name">PyTorch's name.</param>
+    /// <param name="result">What it computed.</param>
+    /// <param name="operands">From what; null for an operand that is not there.</param>
+    /// <param name="backward">Its gradient.</param>
+    /// <param name="attributes">What shapes do not tell of it, for <see cref="Trace"/>; each operation has its own type.</param>
+    internal void Add(string name, Tensor result, ReadOnlySpan<Tensor?> operands, BackwardFunction backward,
+        object? attributes = null)
     {
+        if (IsTracing)
+        {
+            AddTraced(name, result, operands, attributes);
+            return;
+        }
         var nodes = new GradientNode?[operands.Length];
         for (int i = 0; i < nodes.Length; i++)
         {
@@ -112,6 +129,10 @@ public sealed class Tape : IDisposable
     internal void Backward(Tensor result, Tensor gradient)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
+        if (IsTracing)
+        {
+            throw new AutogradException("Backward: this tape traces; record the forward pass with Tape.Record");
+        }
         if (_used)
         {
             throw new AutogradException("Backward: this tape was used before; record the forward pass again");
@@ -166,10 +187,10 @@ public sealed class Tape : IDisposable
         }
     }
 
-    /// <summary>Ends the recording and frees what was kept.</summary>
-    public void Dispose()
+    /// <summary>Ends the recording; what was kept stays.</summary>
+    internal void Stop()
     {
-        if (_disposed)
+        if (_stopped)
         {
             return;
         }
@@ -177,8 +198,19 @@ public sealed class Tape : IDisposable
         {
             throw new InvalidOperationException("Tape: tapes must end in the reverse order of their beginning");
         }
-        _disposed = true;
         current = _outer;
+        _stopped = true;
+    }
+
+    /// <summary>Ends the recording and frees what was kept.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+        Stop();
+        _disposed = true;
         foreach (var tensor in _saved)
         {
             tensor.Dispose();

@@ -19,39 +19,19 @@ public static class SafetensorsWriter
     public static long Write(string path, IReadOnlyDictionary<string, string> metadata, IReadOnlyList<TensorInfo> tensors,
         TensorReader read)
     {
-        string? temporary = null;
-        try
+        byte[] header = Header(metadata, tensors);
+        CompleteFile.Write(path, stream =>
         {
-            var place = OutputPlace.Of(path);
-            byte[] header = Header(metadata, tensors);
-            using (var stream = place.InPlace ? place.Open() : new FileStream(temporary = place.TemporaryName(),
-                FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+            Span<byte> prefix = stackalloc byte[8];
+            BinaryPrimitives.WriteInt64LittleEndian(prefix, header.Length);
+            stream.Write(prefix);
+            stream.Write(header);
+            foreach (var tensor in tensors)
             {
-                Span<byte> prefix = stackalloc byte[8];
-                BinaryPrimitives.WriteInt64LittleEndian(prefix, header.Length);
-                stream.Write(prefix);
-                stream.Write(header);
-                foreach (var tensor in tensors)
-                {
-                    WriteValues(stream, tensor, read);
-                }
-                stream.Flush(flushToDisk: temporary is not null);
+                WriteValues(stream, tensor, read);
             }
-            if (temporary is not null)
-            {
-                File.Move(temporary, place.Target, overwrite: true);
-            }
-            return 8 + header.Length + tensors.Sum(tensor => tensor.Length * ElementCodec.Size(tensor.Type));
-        }
-        catch (Exception e)
-        {
-            if (temporary is not null)
-            {
-                Remove(temporary);
-            }
-            throw e is IOException or UnauthorizedAccessException or NotSupportedException
-                ? new WeightFormatException($"{path}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e) : e;
-        }
+        });
+        return 8 + header.Length + tensors.Sum(tensor => tensor.Length * ElementCodec.Size(tensor.Type));
     }
 
     private static void WriteValues(FileStream stream, TensorInfo tensor, TensorReader read)
@@ -130,18 +110,6 @@ public static class SafetensorsWriter
         json.WriteNumberValue(position);
         json.WriteEndArray();
         json.WriteEndObject();
-    }
-
-    private static void Remove(string path)
-    {
-        try
-        {
-            File.Delete(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // The first failure is the one to report.
-        }
     }
 }
 

@@ -66,7 +66,7 @@ public static partial class Functional
             Slice x = saved.Data, d = gradient.Data;
             dy.Backend.Attention.Backward(shape, x, From(x, 1), From(x, 2), dy.Data, d, From(d, 1), From(d, 2));
             return [gradient];
-        });
+        }, shape);
 
         Slice From(Slice packed, int part) => packed.Part(part * shape.Width, packed.Length - part * shape.Width);
     }
@@ -81,6 +81,6 @@ public static partial class Functional
             dy.Backend.Attention.Backward(shape, query.Data, keyValue.Data, keyValue.Data.Part(shape.Width, rest), dy.Data, dq.Data,
                 dkv.Data, dkv.Data.Part(shape.Width, rest));
             return [dq, dkv];
-        });
+        }, shape);
     }
 }

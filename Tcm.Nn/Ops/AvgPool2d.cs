@@ -41,7 +41,7 @@ public static partial class Functional
             var dx = new Tensor(dy.Backend, s);
             dy.Backend.Pooling.Backward(s[0] * s[1], s[2], s[3], kernel, dy.Data, dx.Data);
             return [dx];
-        });
+        }, kernel);
     }
 
     private static void RecordGlobalMean(Tape tape, Tensor x, Tensor y)

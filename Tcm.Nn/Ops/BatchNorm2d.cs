@@ -38,18 +38,19 @@ public static partial class Functional
         Tensor mean = new(x.Backend, [s[1]]), invStd = new(x.Backend, [s[1]]);
         x.Backend.BatchNormalization.Forward(shape, activation, x.Data, gamma.Data, beta.Data, residual?.Data, runningMean.Data,
             runningVar.Data, y.Data, mean.Data, invStd.Data);
-        if (Tape.Current is { } tape && (x.RequiresGradient || gamma.RequiresGradient || beta.RequiresGradient
+        if (Tape.Current is { } tape && (tape.IsTracing || x.RequiresGradient || gamma.RequiresGradient || beta.RequiresGradient
             || residual is { RequiresGradient: true }))
         {
-            RecordBatchNorm2d(tape, shape, activation, x, gamma, beta, residual, y, mean, invStd);
+            RecordBatchNorm2d(tape, new BatchNormTrace(shape.Eps, training, activation, runningMean, runningVar), shape, x, gamma,
+                beta, residual, y, mean, invStd);
         }
         mean.Dispose();
         invStd.Dispose();
         return y;
     }
 
-    private static void RecordBatchNorm2d(Tape tape, BatchNormShape shape, Activation activation, Tensor x, Tensor gamma,
-        Tensor beta, Tensor? residual, Tensor y, Tensor mean, Tensor invStd)
+    private static void RecordBatchNorm2d(Tape tape, BatchNormTrace trace, BatchNormShape shape, Tensor x, Tensor gamma, Tensor beta,
+        Tensor? residual, Tensor y, Tensor mean, Tensor invStd)
     {
         bool hasResidual = residual is { RequiresGradient: true };
         var (input, scale, result) = (tape.Save(x), tape.Save(gamma), tape.Save(y));
@@ -65,9 +66,12 @@ public static partial class Functional
             }
             var dx = new Tensor(dy.Backend, dy.Shape);
             Tensor dgamma = new(dy.Backend, scale.Shape), dbeta = new(dy.Backend, scale.Shape);
-            dy.Backend.BatchNormalization.Backward(shape, activation, input.Data, result.Data, scale.Data, center.Data, spread.Data,
+            dy.Backend.BatchNormalization.Backward(shape, trace.Activation, input.Data, result.Data, scale.Data, center.Data, spread.Data,
                 masked.Data, dx.Data, dgamma.Data, dbeta.Data);
             return [dx, dgamma, dbeta, hasResidual ? masked.Share() : null];
-        });
+        }, trace);
     }
 }
+
+/// <summary>What a recorded <see cref="Functional.BatchNorm2d"/> has besides its operands.</summary>
+internal sealed record BatchNormTrace(float Eps, bool Training, Activation Activation, Tensor RunningMean, Tensor RunningVar);

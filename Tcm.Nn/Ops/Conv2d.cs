@@ -72,7 +72,7 @@ public static partial class Functional
                 dy.Backend.Convolution.WeightGradient(shape, input.Data, dy.Data, gradients[1]!.Data);
             }
             return gradients;
-        });
+        }, shape.Filter);
     }
 
     private static void RecordConvTranspose2d(Tape tape, Conv2dShape shape, Tensor x, Tensor w, Tensor y)

@@ -25,7 +25,7 @@ public static partial class Functional
         }
         var y = new Tensor(a.Backend, a.Shape);
         a.Backend.Elementwise.AddScaled(scale, a.Data, b.Data, y.Data);
-        Tape.Of(a, b)?.Add("AddScaled", y, [a, b], dy => [dy.Share(), Affine(dy, scale)]);
+        Tape.Of(a, b)?.Add("AddScaled", y, [a, b], dy => [dy.Share(), Affine(dy, scale)], scale);
         return y;
     }
 
@@ -34,7 +34,7 @@ public static partial class Functional
     {
         var y = new Tensor(x.Backend, x.Shape);
         x.Backend.Elementwise.Affine(scale, offset, x.Data, y.Data);
-        Tape.Of(x)?.Add("Affine", y, [x], dy => [Affine(dy, scale)]);
+        Tape.Of(x)?.Add("Affine", y, [x], dy => [Affine(dy, scale)], (scale, offset));
         return y;
     }
 

@@ -63,7 +63,7 @@ public static partial class Functional
             x.Backend.Resampling.Resize(mode, new ResizeShape(n, s[1], s[2], s[3], height, width, image), x.Data, target);
             offset += (long)s[1] * height * width;
         }
-        if (Tape.Current is { } tape && RequiresGradient(parts))
+        if (Tape.Current is { } tape && (tape.IsTracing || RequiresGradient(parts)))
         {
             RecordConcatResized(tape, parts, y, mode);
         }
@@ -86,7 +86,7 @@ public static partial class Functional
     {
         var s = x.Shape;
         tape.Add("Interpolate", y, [x], dy =>
-            [Upsampled(mode, new ResizeShape(s[0], s[1], s[2], s[3], height, width), dy.Backend, dy.Data, s)]);
+            [Upsampled(mode, new ResizeShape(s[0], s[1], s[2], s[3], height, width), dy.Backend, dy.Data, s)], mode);
     }
 
     private static Tensor RecordAddUpsampled(Tape tape, Tensor sum, Tensor x, ResizeMode mode)
@@ -94,7 +94,7 @@ public static partial class Functional
         var (s, t) = (x.Shape, sum.Shape);
         var y = sum.Share();
         tape.Add("AddUpsampled", y, [sum, x], dy =>
-            [dy.Share(), Upsampled(mode, new ResizeShape(s[0], s[1], s[2], s[3], t[2], t[3]), dy.Backend, dy.Data, s)]);
+            [dy.Share(), Upsampled(mode, new ResizeShape(s[0], s[1], s[2], s[3], t[2], t[3]), dy.Backend, dy.Data, s)], mode);
         return y;
     }
 
@@ -118,7 +118,7 @@ public static partial class Functional
                 offset += (long)s[1] * height * width;
             }
             return gradients;
-        });
+        }, mode);
     }
 
     /// <summary>The gradient of an image before it was resized.</summary>

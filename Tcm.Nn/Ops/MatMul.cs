@@ -36,7 +36,7 @@ public static partial class Functional
         [
             right is null ? null : Product(dy, right, false, !transposeB),
             left is null ? null : transposeB ? Product(dy, left, true, false) : Product(left, dy, true, false),
-        ]);
+        ], transposeB);
     }
 
     /// <summary>op(a) op(b) for each matrix of a batch, with any transposes.</summary>

@@ -110,7 +110,7 @@ public static partial class Functional
             dy.Backend.Fill(dx.Data, 0);
             dy.Backend.Indexing.CopyRuns(s[0], run, dy.Data, run, dx.Data.Part(row * start, dx.Length - row * start), image);
             return [dx];
-        });
+        }, start);
     }
 
     private static void RecordEmbedding(Tape tape, Tensor table, int[] ids, Tensor y)
@@ -121,6 +121,6 @@ public static partial class Functional
             var dtable = new Tensor(dy.Backend, s);
             dy.Backend.Indexing.ScatterAddRows(s[0], s[1], dy.Data, ids, dtable.Data);
             return [dtable];
-        });
+        }, ids);
     }
 }

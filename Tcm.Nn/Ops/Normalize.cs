@@ -61,7 +61,7 @@ public static partial class Functional
             dy.Backend.Normalization.LayerNormBackward(checked((int)(dy.Length / columns)), columns, eps, input.Data, scale.Data,
                 dy.Data, dx.Data, dgamma.Data, dbeta.Data);
             return [dx, dgamma, dbeta];
-        });
+        }, eps);
     }
 
     private static void RecordL2Normalize(Tape tape, Tensor x, Tensor y, float eps)
@@ -74,7 +74,7 @@ public static partial class Functional
             dy.Backend.Normalization.L2NormalizeBackward(checked((int)(dy.Length / columns)), columns, eps, input.Data, dy.Data,
                 dx.Data);
             return [dx];
-        });
+        }, eps);
     }
 
     private static void RecordSoftmax(Tape tape, Tensor x, Tensor y)

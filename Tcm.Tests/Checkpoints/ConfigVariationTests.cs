@@ -25,7 +25,7 @@ public sealed class ConfigVariationTests : IDisposable
 
     public static TheoryData<string> Names => [.. Variations.Keys];
 
-    private static Dictionary<string, TcmConfig> Variations { get; } = new()
+    internal static IReadOnlyDictionary<string, TcmConfig> Variations { get; } = new Dictionary<string, TcmConfig>()
     {
         ["tiny"] = Tiny,
         ["32 prompts"] = Tiny with { LearnableTokens = 32, TextLength = 46 },

@@ -1,0 +1,68 @@
+using System.Diagnostics;
+using Tcm.Kernels.Attention;
+using Tcm.Kernels.Convolution;
+using Tcm.Kernels.Elementwise;
+using Tcm.Kernels.Gpu;
+using Tcm.Kernels.Indexing;
+using Tcm.Kernels.MatrixProduct;
+using Tcm.Kernels.Normalization;
+using Tcm.Kernels.Pooling;
+using Tcm.Kernels.Reduction;
+using Tcm.Kernels.Resampling;
+
+namespace Tcm.Bench;
+
+/// <summary>The rungs of a GPU's kernels, and the ceiling that their arithmetic is held against.</summary>
+internal static class GpuLadder
+{
+    /// <summary>Every version that some family has, the readable ones first and the default last.</summary>
+    public static IReadOnlyList<string> Rungs =>
+        [.. Enum.GetNames<GpuConvolutionVersion>().Union(Enum.GetNames<GpuMatrixVersion>()).Where(r => r != "Auto"), "Auto"];
+
+    /// <summary>Makes the families that have this version use it, the others their default.</summary>
+    /// <returns>Whether a family has the version.</returns>
+    public static Func<string, bool> Choose(GpuBackend backend, string rung)
+    {
+        bool convolution = Enum.TryParse(rung, out GpuConvolutionVersion convolutions);
+        bool matrix = Enum.TryParse(rung, out GpuMatrixVersion products);
+        bool simple = Enum.TryParse(rung, out GpuVersion version);
+        ((GpuConvolution)backend.Convolution).Version = convolution ? convolutions : default;
+        ((GpuMatrixProducts)backend.MatrixProduct).Version = matrix ? products : default;
+        var others = simple ? version : default;
+        ((GpuAttention)backend.Attention).Version = others;
+        ((GpuNormalization)backend.Normalization).Version = others;
+        ((GpuElementwise)backend.Elementwise).Version = others;
+        ((GpuReduction)backend.Reduction).Version = others;
+        ((GpuPooling)backend.Pooling).Version = others;
+        ((GpuResampler)backend.Resampling).Version = others;
+        ((GpuDataMovement)backend.Indexing).Version = others;
+        return family => family switch
+        {
+            "convolution" => convolution,
+            "linear" or "multiply" => matrix,
+            "images" => rung == nameof(GpuVersion.Auto),
+            _ => simple,
+        };
+    }
+
+    /// <summary>GFLOP/s of multiply-adds on registers alone, the best of a few launches; a multiply-add counts as two.</summary>
+    public static double PeakGflops(GpuBackend backend)
+    {
+        const int steps = 4096, groupsEach = 16, repeats = 5;
+        int groups = backend.Multiprocessors * groupsEach, threads = PeakKernels.ChainsKernel.GroupSize;
+        using var y = backend.Allocate((long)groups * threads);
+        double best = 0;
+        for (int i = 0; i <= repeats; i++)
+        {
+            backend.Synchronize();
+            long start = Stopwatch.GetTimestamp();
+            backend.Launch(PeakKernels.ChainsKernel, groups,
+                new PeakArgs { Y = GpuBackend.View(y.All), Factor = 0.999999f, Term = 1e-6f, Steps = steps });
+            backend.Synchronize();
+            double rate = 2e-9 * steps * PeakKernels.PerStep * groups * threads / Stopwatch.GetElapsedTime(start).TotalSeconds;
+            // The first launch compiles.
+            best = i == 0 ? 0 : Math.Max(best, rate);
+        }
+        return best;
+    }
+}
