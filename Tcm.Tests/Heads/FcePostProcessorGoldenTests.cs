@@ -10,7 +10,7 @@ namespace Tcm.Tests.Heads;
 /// <summary>The reference's results on one set of maps under three settings (golden/README.md section 2).</summary>
 public sealed class FcePostProcessorGoldenTests
 {
-    private const int Height = 160, Width = 224;
+    private const int Height = 160, Width = 288;
 
     private static JsonElement Golden() => JsonDocument.Parse(File.ReadAllBytes(SharedData.Golden("post-fce.json"))).RootElement;
 
