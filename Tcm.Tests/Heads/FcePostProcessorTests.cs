@@ -46,11 +46,21 @@ public sealed class FcePostProcessorTests
         PostProcessingOptions options = new FcePostProcessingOptions();
         var changed = (FcePostProcessingOptions)options.With(new Dictionary<string, double>
         {
-            ["threshold"] = 0.5, ["region-power"] = 1, ["center-power"] = 2, ["overlap"] = 0.2, ["points"] = 20, ["polygons"] = 1,
+            ["threshold"] = 0.5,
+            ["region-power"] = 1,
+            ["center-power"] = 2,
+            ["overlap"] = 0.2,
+            ["points"] = 20,
+            ["polygons"] = 1,
         }, "fce");
         Assert.Equal(new FcePostProcessingOptions
         {
-            Threshold = 0.5f, RegionPower = 1, CenterPower = 2, Overlap = 0.2, Points = 20, Polygons = true,
+            Threshold = 0.5f,
+            RegionPower = 1,
+            CenterPower = 2,
+            Overlap = 0.2,
+            Points = 20,
+            Polygons = true,
         }, changed);
         Assert.Contains("'unclip' is no setting", Assert.Throws<TcmException>(
             () => options.With(new Dictionary<string, double> { ["unclip"] = 1 }, "fce")).Message);

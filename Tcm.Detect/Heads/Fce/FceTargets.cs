@@ -122,11 +122,15 @@ internal sealed class FceTargets
         return sum;
     }
 
-    /// <summary>Points at even distances, both ends among them.</summary>
+    /// <summary>
+    /// Points at even distances, both ends among them. Places are single, points are weighted means, as in the reference: its
+    /// rounding decides on which side of a whole number a point lies before it is truncated.
+    /// </summary>
     private static Complex[] Resample(Complex[] line, int count)
     {
         var result = new Complex[count];
-        double step = Length(line) / (count - 1), start = 0;
+        float step = (float)(Length(line) / (count - 1));
+        double start = 0;
         int edge = 0;
         for (int i = 1; i < count - 1; i++)
         {
@@ -137,8 +141,9 @@ internal sealed class FceTargets
                 edge++;
                 length = Complex.Abs(line[edge + 1] - line[edge]);
             }
-            double share = ((i * step) - start) / (length + 1e-8);
-            result[i] = line[edge] + ((line[edge + 1] - line[edge]) * share);
+            float at = i * step, whole = (float)(length + 1e-8);
+            float behind = (float)(at - start) / whole, ahead = (float)(start + length - at) / whole;
+            result[i] = (line[edge] * ahead) + (line[edge + 1] * behind);
         }
         (result[0], result[^1]) = (line[0], line[^1]);
         return result;
