@@ -1,7 +1,9 @@
 using System.Numerics;
 using Tcm.Detect.Datasets;
 using Tcm.Detect.Geometry;
+using Tcm.Detect.Heads;
 using Tcm.Detect.Heads.Fce;
+using Tcm.Detect.Models;
 
 namespace Tcm.Tests.Training;
 
@@ -93,6 +95,19 @@ public sealed class FceTargetsTests
         FceTargets.DrawMatching([text], 1000, 1000, matching);
         Assert.Contains(1, matching[..961]);
         Assert.All(matching[961..], v => Assert.Equal(1, v));
+    }
+
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    public void Curved_text_has_sizes_of_its_own(bool curved, bool fine)
+    {
+        var objective = new FceMethod().CreateObjective(TcmConfig.FullSizeDb, new TrainingOptions { CurvedText = curved });
+        Memory<float>[] maps = [.. objective.TargetShapes(320, 320).Select(s => new float[s.Length])];
+        // 101 of 320 pixels: the finest level's for ICDAR2015 alone, and the next one's for both.
+        objective.DrawTargets([Scaled([new(0, 0), new(100, 0), new(100, 40), new(0, 40)], 1, ignored: false)], 320, 320, maps);
+        Assert.Equal(fine, maps[0].Span[..1600].Contains(1));
+        Assert.True(maps[1].Span[..400].Contains(1));
     }
 
     [Fact]

@@ -13,13 +13,18 @@ namespace Tcm.Detect.Heads.Fce;
 internal sealed class FceObjective(TcmConfig config, TrainingOptions options) : TrainingObjective
 {
     private const float NegativeRatio = 3, OutsideShare = 0.5f;
-    private const int NegativesWithoutText = 100, Points = 50;
+    private const int Points = 50;
+
+    /// <summary>The reference divides by this number also where a batch has fewer negatives; here it is the mean of those.</summary>
+    private const int NegativesWithoutText = 100;
 
     /// <summary>Temperature of the matching where the score map is not scaled by a learned one.</summary>
     private const float Temperature = 0.07f;
 
     private static readonly FourierContour Contour = new(Points);
     private static readonly float[] ToX = Contour.Matrix(vertical: false), ToY = Contour.Matrix(vertical: true);
+
+    private readonly FceTargetOptions _targets = options.CurvedText ? FceTargetOptions.Curved : FceTargetOptions.Default;
 
     /// <summary>The levels (25,h,w), then the matching map (2,H/32,W/32).</summary>
     public override IReadOnlyList<Shape> TargetShapes(int height, int width) =>
@@ -33,7 +38,7 @@ internal sealed class FceObjective(TcmConfig config, TrainingOptions options) : 
     {
         for (int i = 0; i < FceLevel.Strides.Count; i++)
         {
-            FceTargets.DrawLevel(texts, height, width, i, maps[i].Span);
+            FceTargets.DrawLevel(texts, height, width, i, maps[i].Span, _targets);
         }
         FceTargets.DrawMatching(texts, height, width, maps[^1].Span);
     }

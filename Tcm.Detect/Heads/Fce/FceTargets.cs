@@ -95,6 +95,7 @@ internal sealed class FceTargets
         {
             (first, last) = (head, count - 1 - tail);
         }
+        // The reference fills all boxes in one even-odd pass, which leaves holes where they overlap; here all of it is centre.
         Span<PixelPoint> box = stackalloc PixelPoint[4];
         for (int i = first; i < last; i++)
         {
