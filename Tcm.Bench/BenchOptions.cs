@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Tcm.Detect.Models;
 
 namespace Tcm.Bench;
 
@@ -12,6 +13,24 @@ internal static class BenchOptions
     };
 
     public static Option<int> Threads { get; } = new("--threads") { Description = "CPU threads, 0 for one a core." };
+
+    public static Option<string> Weights { get; } = new("--weights")
+    {
+        DefaultValueFactory = _ => ModelFile.Formula,
+        Description = "A weight file, or 'formula' for full-size TCM-DB.",
+    };
+
+    public static Option<int> Height { get; } = new("--height")
+    {
+        DefaultValueFactory = _ => 640,
+        Description = "Rows of the input, a multiple of 32.",
+    };
+
+    public static Option<int> Width { get; } = new("--width")
+    {
+        DefaultValueFactory = _ => 640,
+        Description = "Columns of the input, a multiple of 32.",
+    };
 
     public static Option<FileInfo?> Json { get; } = new("--json") { Description = "Also write the figures to this file." };
 }

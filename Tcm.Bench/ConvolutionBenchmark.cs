@@ -1,46 +1,47 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Tcm.Detect.Models;
 using Tcm.Kernels;
 using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Cpu;
+using Tcm.Nn.Autograd;
+using Tcm.Nn.Onnx;
 
 namespace Tcm.Bench;
 
-/// <summary>Every convolution of TCM-DB at 640x640 on the CPU, beside ONNX Runtime on the same shapes and threads.</summary>
+/// <summary>Every convolution of a model on the CPU, beside ONNX Runtime on the same shapes and threads.</summary>
 internal static class ConvolutionBenchmark
 {
     /// <summary>A layer, its input size, and how often the network runs it.</summary>
-    private sealed record Layer(Conv2dFilter Filter, int Size, int Count, bool Transposed = false)
+    private sealed record Layer(Conv2dFilter Filter, int Height, int Width, int Count, bool Transposed)
     {
-        public override string ToString() => Transposed
-            ? $"T {Filter.C}->{Filter.K} 2x2 @{Size}"
-            : $"{Filter.C}->{Filter.K} {Filter.R}x{Filter.S}{(Filter.Stride > 1 ? $" s{Filter.Stride}" : "")} @{Size}";
+        public override string ToString() => (Transposed
+            ? $"T {Filter.C}->{Filter.K} 2x2"
+            : $"{Filter.C}->{Filter.K} {Filter.R}x{Filter.S}{(Filter.Stride > 1 ? $" s{Filter.Stride}" : "")}") + $" @{Height}x{Width}";
 
-        public double Gflop => 2e-9 * (Transposed ? 4L * Filter.C * Filter.K * Size * Size
-            : new Conv2dShape(Filter, new ImageBatch(1, Size, Size)).MultiplyAdds);
+        public double Gflop => 2e-9 * (Transposed ? 4L * Filter.C * Filter.K * Height * Width
+            : new Conv2dShape(Filter, new ImageBatch(1, Height, Width)).MultiplyAdds);
     }
 
     private sealed record Row(string Shape, int Count, double Gflop, double Milliseconds, double Gflops, double PercentOfPeak,
         double OnnxRuntimeMilliseconds, double Ratio, string Algorithm);
 
-    private static readonly Layer[] Layers =
-    [
-        new(new(3, 32, 3, 3, 2, 1), 640, 1), Three(32, 32, 320), Three(32, 64, 320),
-        One(64, 64, 160), Three(64, 64, 160, 3), One(64, 256, 160, 4), One(256, 64, 160, 2),
-        One(256, 128, 160), Three(128, 128, 160), One(128, 512, 80, 4), One(256, 512, 80), One(512, 128, 80, 3),
-        Three(128, 128, 80, 3),
-        One(512, 256, 80), Three(256, 256, 80), One(256, 1024, 40, 6), One(512, 1024, 40), One(1024, 256, 40, 5),
-        Three(256, 256, 40, 5),
-        One(1024, 512, 40), Three(512, 512, 40), One(512, 2048, 20, 3), One(1024, 2048, 20), One(2048, 512, 20, 2),
-        Three(512, 512, 20, 2),
-        One(256, 256, 160), One(512, 256, 80), One(1024, 256, 40), One(2049, 256, 20),
-        Three(256, 64, 160, 2), Three(256, 64, 80), Three(256, 64, 40), Three(256, 64, 20),
-        new(new(64, 64, 2, 2, 2), 160, 1, true), new(new(64, 1, 2, 2, 2), 320, 1, true),
-    ];
-
-    private static Layer One(int c, int k, int size, int count = 1) => new(new(c, k, 1, 1), size, count);
-
-    private static Layer Three(int c, int k, int size, int count = 1) => new(new(c, k, 3, 3, 1, 1), size, count);
+    /// <summary>The convolutions of a model, found by tracing one forward pass; equal ones are counted.</summary>
+    private static List<Layer> LayersOf(string weights, int height, int width)
+    {
+        using var file = ModelFile.Open(weights);
+        using var backend = new CpuBackend();
+        using var store = new ParameterStore { IsTraining = false };
+        using var model = new TcmModel(file.Checkpoint, file.Config, backend, store);
+        using var traced = TracedGraph.Trace(backend, x => model.Forward(x), (height, width));
+        return [.. traced.Operations.Where(o => o.Name is "Conv2d" or "ConvTranspose2d").Select(o =>
+        {
+            var (x, w) = (o.Operands[0]!.Shape, o.Operands[1]!.Shape);
+            bool transposed = o.Name == "ConvTranspose2d";
+            var filter = transposed ? new Conv2dFilter(w[0], w[1], 2, 2, 2) : (Conv2dFilter)o.Attributes!;
+            return new Layer(filter, x[2], x[3], 1, transposed);
+        }).GroupBy(layer => layer).Select(group => group.Key with { Count = group.Count() })];
+    }
 
     public static Command Create()
     {
@@ -48,25 +49,25 @@ internal static class ConvolutionBenchmark
         var filter = new Option<string>("--filter") { Description = "only layers whose name contains this" };
         var command = new Command("convolution", "Convolutions of the network against ONNX Runtime")
         {
-            rounds, filter, BenchOptions.Threads, BenchOptions.Json,
+            BenchOptions.Weights, BenchOptions.Height, BenchOptions.Width, rounds, filter, BenchOptions.Threads, BenchOptions.Json,
         };
-        command.SetAction(p => Run(p.GetValue(BenchOptions.Threads), p.GetValue(rounds), p.GetValue(filter) ?? "",
+        command.SetAction(p => Run(LayersOf(p.GetValue(BenchOptions.Weights)!, p.GetValue(BenchOptions.Height),
+            p.GetValue(BenchOptions.Width)), p.GetValue(BenchOptions.Threads), p.GetValue(rounds), p.GetValue(filter) ?? "",
             p.GetValue(BenchOptions.Json)));
         return command;
     }
 
-    private static int Run(int threads, int rounds, string filter, FileInfo? json)
+    private static int Run(List<Layer> all, int threads, int rounds, string filter, FileInfo? json)
     {
         using var backend = new CpuBackend(threads);
         double peak = PeakFlops.MeasureGflops(backend.Threads, backend.Level);
         Console.WriteLine($"{backend.Description}; multiply-add peak {peak:F0} GFLOP/s");
         var rows = new List<Row>();
-        var layers = Layers.Where(l => l.ToString().Contains(filter, StringComparison.Ordinal)).DistinctBy(l => l.ToString());
+        var layers = all.Where(l => l.ToString().Contains(filter, StringComparison.Ordinal));
         var convolution = backend.Convolution;
         foreach (var layer in layers)
         {
-            int count = Layers.Where(l => l.ToString() == layer.ToString()).Sum(l => l.Count);
-            rows.Add(Measure(backend, convolution, layer, count, peak, rounds));
+            rows.Add(Measure(backend, convolution, layer, peak, rounds));
             Console.Error.Write('.');
         }
         Console.Error.WriteLine();
@@ -98,23 +99,23 @@ internal static class ConvolutionBenchmark
         return 0;
     }
 
-    private static Row Measure(CpuBackend backend, Convolution2d convolution, Layer layer, int count, double peak, int rounds)
+    private static Row Measure(CpuBackend backend, Convolution2d convolution, Layer layer, double peak, int rounds)
     {
         var f = layer.Filter;
         var random = new Random(1);
         float[] weight = Values(random, (int)f.WeightLength, 1 / Math.Sqrt((double)f.C * f.R * f.S)), bias = Values(random, f.K, 1);
-        float[] x = Values(random, f.C * layer.Size * layer.Size, 1);
-        var input = new ImageBatch(1, layer.Size, layer.Size);
+        float[] x = Values(random, f.C * layer.Height * layer.Width, 1);
+        var input = new ImageBatch(1, layer.Height, layer.Width);
         using var prepared = layer.Transposed
             ? convolution.PrepareTransposed2x2(f.C, f.K, weight, bias, Activation.Relu)
             : convolution.Prepare(f, weight, bias, Activation.Relu);
-        var (p, q) = prepared.OutputSize(layer.Size, layer.Size);
+        var (p, q) = prepared.OutputSize(layer.Height, layer.Width);
         var y = new float[f.K * p * q];
         var expected = new float[y.Length];
         using var deviceX = backend.Allocate(x.Length);
         using var deviceY = backend.Allocate(y.Length);
         backend.Upload(x, deviceX.All);
-        using var onnx = new OnnxConvolution(f, layer.Transposed, layer.Size, layer.Size, x, expected, weight, bias,
+        using var onnx = new OnnxConvolution(f, layer.Transposed, layer.Height, layer.Width, x, expected, weight, bias,
             backend.Threads);
         var ours = new List<double>();
         var others = new List<double>();
@@ -127,7 +128,7 @@ internal static class ConvolutionBenchmark
         Compare(layer, y, expected);
         double ms = BenchOutput.Median(ours), gflops = layer.Gflop / ms * 1e3;
         double onnxMs = BenchOutput.Median(others);
-        return new Row(layer.ToString(), count, layer.Gflop, ms, gflops, gflops / peak * 100, onnxMs, onnxMs / ms,
+        return new Row(layer.ToString(), layer.Count, layer.Gflop, ms, gflops, gflops / peak * 100, onnxMs, onnxMs / ms,
             prepared.Algorithm);
     }
 

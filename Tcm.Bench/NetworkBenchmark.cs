@@ -15,21 +15,14 @@ internal static class NetworkBenchmark
 {
     public static Command Create()
     {
-        var height = new Option<int>("--height") { DefaultValueFactory = _ => 640, Description = "Rows, a multiple of 32." };
-        var width = new Option<int>("--width") { DefaultValueFactory = _ => 640, Description = "Columns, a multiple of 32." };
         var repeats = new Option<int>("--repeats") { DefaultValueFactory = _ => 7, Description = "Timed passes." };
-        var weights = new Option<string>("--weights")
-        {
-            DefaultValueFactory = _ => ModelFile.Formula,
-            Description = "A weight file, or 'formula' for the full size.",
-        };
         var peer = new Option<bool>("--peer") { Description = "Also run the exported network in ONNX Runtime, in turns." };
         var command = new Command("network", "Forward pass of a model, with the share of the FMA peak.")
         {
-            weights, height, width, repeats, peer, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
+            BenchOptions.Weights, BenchOptions.Height, BenchOptions.Width, repeats, peer, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
         };
-        command.SetAction(parsed => Run(parsed.GetValue(weights)!, parsed.GetValue(height), parsed.GetValue(width),
-            parsed.GetValue(repeats), parsed.GetValue(peer), parsed.GetValue(BenchOptions.Device)!, parsed.GetValue(BenchOptions.Threads), parsed.GetValue(BenchOptions.Json)));
+        command.SetAction(parsed => Run(parsed.GetValue(BenchOptions.Weights)!, parsed.GetValue(BenchOptions.Height),
+            parsed.GetValue(BenchOptions.Width), parsed.GetValue(repeats), parsed.GetValue(peer), parsed.GetValue(BenchOptions.Device)!, parsed.GetValue(BenchOptions.Threads), parsed.GetValue(BenchOptions.Json)));
         return command;
     }
 

@@ -22,7 +22,7 @@ internal static class EvalCommand
         var select = new Option<string>("--select")
         {
             Description = "Part of the dataset in name order: all, first:N, last:N, or -last:N for all but the last N.",
-            DefaultValueFactory = _ => "all",
+            DefaultValueFactory = _ => DatasetReader.All,
         };
         var predictions = new Option<string?>("--predictions")
         {
@@ -53,24 +53,14 @@ internal static class EvalCommand
         postProcessing.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
-            var run = new EvalRun(host)
+            string? folder = parsed.GetValue(images), given = parsed.GetValue(predictions);
+            string name = parsed.GetValue(dataset)!, part = parsed.GetValue(select)!;
+            Check(name, folder, given, parsed.GetValue(mistakes), model.NamesWeights(parsed));
+            var pictures = DatasetReader.Read(name, parsed.GetValue(labels)!, folder, part);
+            using var run = new EvalRun(host, parsed.GetValue(json), parsed.GetValue(mistakes)) { Pictures = pictures };
+            if (given is not null)
             {
-                Pictures = DatasetReader.Read(parsed.GetValue(dataset)!, parsed.GetValue(labels)!, parsed.GetValue(images),
-                    parsed.GetValue(select)!),
-                Json = parsed.GetValue(json),
-                MistakesFolder = parsed.GetValue(mistakes),
-            };
-            if (parsed.GetValue(mistakes) is not null && parsed.GetValue(images) is null)
-            {
-                throw new UsageException("--mistakes needs --images");
-            }
-            if (parsed.GetValue(predictions) is { } path)
-            {
-                return Task.FromResult(run.Judge(path));
-            }
-            if (parsed.GetValue(images) is null)
-            {
-                throw new UsageException("a model needs --images; given detections need --predictions");
+                return Task.FromResult(run.Judge(given, partial: part != DatasetReader.All));
             }
             var options = model.Read(parsed) with
             {
@@ -81,5 +71,19 @@ internal static class EvalCommand
             return Task.FromResult(run.Execute(() => host.OpenDetector(model.Weights(parsed, host), options), cancellation));
         });
         return command;
+    }
+
+    private static void Check(string dataset, string? images, string? predictions, string? mistakes, bool weights)
+    {
+        string? wrong = !DatasetReader.Names.Contains(dataset, StringComparer.OrdinalIgnoreCase)
+                ? $"unknown dataset '{dataset}'; known: {string.Join(", ", DatasetReader.Names)}"
+            : predictions is not null && weights ? "--weights and --predictions exclude each other"
+            : predictions is null && images is null ? "a model needs --images; given detections need --predictions"
+            : mistakes is not null && images is null ? "--mistakes needs --images"
+            : null;
+        if (wrong is not null)
+        {
+            throw new UsageException(wrong);
+        }
     }
 }

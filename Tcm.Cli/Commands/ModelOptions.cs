@@ -39,6 +39,9 @@ internal sealed partial class ModelOptions
         command.Add(_decoderHeads);
     }
 
+    /// <summary>Whether weights were named.</summary>
+    public bool NamesWeights(ParseResult parsed) => parsed.GetValue(_weights) is not null;
+
     /// <summary>The weights that were named, or the default ones.</summary>
     /// <exception cref="MissingWeightsException">None.</exception>
     public string Weights(ParseResult parsed, CliHost host)

@@ -1,28 +1,47 @@
 using System.Globalization;
 using Tcm.Cli.Images;
+using Tcm.Cli.Output;
 using Tcm.Detect.Datasets;
 using Tcm.Detect.Evaluation;
 
 namespace Tcm.Cli.Evaluation;
 
-/// <summary>One run of <c>tcm eval</c>: detections of a model or of files, judged, reported, drawn.</summary>
-internal sealed class EvalRun(CliHost host)
+/// <summary>
+/// One run of <c>tcm eval</c>: detections of a model or of files, judged, reported, drawn. Outputs are opened first, so that one
+/// that cannot be written does not cost a long run.
+/// </summary>
+internal sealed class EvalRun : IDisposable
 {
     private const int WarmUpPictures = 5;
+    private const string StandardOutput = "-";
+
+    private readonly CliHost _host;
+    private readonly AtomicFile? _json;
+    private readonly MistakePainter? _painter;
+    private readonly bool _jsonToOutput;
+
+    /// <summary>Opens the outputs.</summary>
+    /// <param name="host">Receives the report.</param>
+    /// <param name="json">Where JSON goes, <c>-</c> for standard output, or null.</param>
+    /// <param name="mistakesFolder">Where pictures of mistakes go, or null.</param>
+    /// <exception cref="OutputException">One cannot be written.</exception>
+    public EvalRun(CliHost host, string? json, string? mistakesFolder)
+    {
+        _host = host;
+        _jsonToOutput = json == StandardOutput;
+        _painter = mistakesFolder is null ? null : new MistakePainter(mistakesFolder);
+        _json = json is null or StandardOutput ? null : new AtomicFile(json);
+    }
 
     /// <summary>The labels, with pictures where a model runs.</summary>
     public required IReadOnlyList<AnnotatedImage> Pictures { get; init; }
 
-    /// <summary>Where JSON goes, or null.</summary>
-    public string? Json { get; init; }
-
-    /// <summary>Where pictures of mistakes go, or null.</summary>
-    public string? MistakesFolder { get; init; }
-
     /// <summary>Judges detections from files.</summary>
-    public int Judge(string predictions)
+    /// <param name="predictions">Folder or zip.</param>
+    /// <param name="partial">Whether the pictures are a part of the dataset.</param>
+    public int Judge(string predictions, bool partial)
     {
-        var detections = PredictionReader.Read(predictions, Pictures);
+        var detections = PredictionReader.Read(predictions, Pictures, partial);
         bool scored = detections.SelectMany(d => d).All(d => d.Score is not null);
         var result = scored ? HmeanIou.BestOverThresholds(Pictures, detections) : HmeanIou.OfFixedSet(Pictures, detections);
         Report(result, null);
@@ -40,14 +59,14 @@ internal sealed class EvalRun(CliHost host)
             var result = detector.Detect(ImageFile.Read(picture.ImagePath!), cancellation);
             detections.Add([.. result.Regions.Select(r => new Detection(r.Polygon, r.Score))]);
             milliseconds.Add(result.Timings.Network + result.Timings.Postprocess);
-            if (host.Interactive)
+            if (_host.Interactive)
             {
-                host.Error.Write($"\r{detections.Count}/{Pictures.Count} {picture.Name}\x1b[K");
+                _host.Error.Write($"\r{detections.Count}/{Pictures.Count} {picture.Name}\x1b[K");
             }
         }
-        if (host.Interactive)
+        if (_host.Interactive)
         {
-            host.Error.Write("\r\x1b[K");
+            _host.Error.Write("\r\x1b[K");
         }
         // The first pictures pay for memory and compilation.
         var counted = milliseconds.Count > 2 * WarmUpPictures ? milliseconds.Skip(WarmUpPictures) : milliseconds;
@@ -63,14 +82,19 @@ internal sealed class EvalRun(CliHost host)
         string line = string.Create(CultureInfo.InvariantCulture,
             $"precision {result.Precision:F4}  recall {result.Recall:F4}  hmean {result.Hmean:F4}  at {threshold}  "
             + $"({result.Matched} of {result.CareGroundTruths} texts, {result.CareDetections} detections, {Pictures.Count} pictures){speed}");
-        (Json == "-" ? host.Error : host.Output).WriteLine(line);
-        if (Json is not null)
+        (_jsonToOutput ? _host.Error : _host.Output).WriteLine(line);
+        if (_jsonToOutput)
         {
-            EvaluationJson.Write(Json, host.OutputStream, result, framesPerSecond);
+            _host.OutputStream.Write(EvaluationJson.Encode(result, framesPerSecond));
         }
-        if (MistakesFolder is not null)
+        if (_json is not null)
         {
-            new MistakePainter(MistakesFolder).Paint(Pictures, result);
+            _json.Write(EvaluationJson.Encode(result, framesPerSecond));
+            _json.Commit();
         }
+        _painter?.Paint(Pictures, result);
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _json?.Dispose();
 }

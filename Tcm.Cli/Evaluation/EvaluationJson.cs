@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Tcm.Cli.Output;
 using Tcm.Detect.Evaluation;
 
 namespace Tcm.Cli.Evaluation;
@@ -15,8 +14,10 @@ internal static class EvaluationJson
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    /// <summary>Writes to a file, or for <c>-</c> to standard output.</summary>
-    public static void Write(string target, Stream standardOutput, EvaluationResult result, double? framesPerSecond)
+    /// <summary>The result as UTF-8 with a line end.</summary>
+    /// <param name="result">Figures, also of each picture.</param>
+    /// <param name="framesPerSecond">Speed of the network and its post-processing; null where no model ran.</param>
+    public static byte[] Encode(EvaluationResult result, double? framesPerSecond)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, Options))
@@ -46,16 +47,8 @@ internal static class EvaluationJson
             json.WriteEndArray();
             json.WriteEndObject();
         }
-        if (target == "-")
-        {
-            standardOutput.Write(buffer.WrittenSpan);
-            standardOutput.Write("\n"u8);
-            return;
-        }
-        using var file = new AtomicFile(target);
-        file.Write(buffer.WrittenSpan);
-        file.Write("\n"u8);
-        file.Commit();
+        buffer.Write("\n"u8);
+        return buffer.WrittenSpan.ToArray();
     }
 
     private static void NumberOrNull(Utf8JsonWriter json, string name, double? value)

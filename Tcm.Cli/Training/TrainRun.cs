@@ -47,6 +47,7 @@ internal sealed class TrainRun(CliHost host, Recipe recipe)
             throw new UsageException($"{state}: no state to resume from");
         }
         Directory.CreateDirectory(Folder);
+        RemoveLeftovers();
         var data = SampleSources.Open(recipe);
         var validation = recipe.Validation.Every > 0 ? new Validation(recipe, Folder) : null;
         using var backend = Devices.Open(Device, Threads);
@@ -86,6 +87,15 @@ internal sealed class TrainRun(CliHost host, Recipe recipe)
         host.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{trainer.Step} of {recipe.Steps} steps; {Path.Combine(Folder, ModelFile)}"));
         return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Success;
+    }
+
+    /// <summary>Files that a killed run had begun.</summary>
+    private void RemoveLeftovers()
+    {
+        foreach (string file in Directory.GetFiles(Folder, "*.tmp"))
+        {
+            File.Delete(file);
+        }
     }
 
     private void Validate(Trainer trainer, Validation validation, CancellationToken cancellation)

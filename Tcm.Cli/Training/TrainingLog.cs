@@ -5,7 +5,10 @@ using Tcm.Kernels;
 
 namespace Tcm.Cli.Training;
 
-/// <summary>A CSV file with a row for each step; on resuming, rows past the resumed step are cut off.</summary>
+/// <summary>
+/// A CSV file with a row for each step. On resuming, rows past the resumed step are cut off, in a new file that takes the old
+/// one's place, so that a kill at that moment loses nothing.
+/// </summary>
 internal sealed class TrainingLog : IDisposable
 {
     private readonly StreamWriter _writer;
@@ -19,13 +22,12 @@ internal sealed class TrainingLog : IDisposable
     {
         try
         {
-            string[] kept = step > 0 && File.Exists(path) ? [.. File.ReadLines(path).Where(line => Keeps(line, step))] : [];
+            string[] kept = step > 0 && File.Exists(path) ? [.. Complete(File.ReadLines(path), step)] : [];
             _hasHeader = kept.Length > 0;
-            _writer = new StreamWriter(path, append: false, new UTF8Encoding(false)) { NewLine = "\n" };
-            foreach (string line in kept)
-            {
-                _writer.WriteLine(line);
-            }
+            string temporary = path + ".tmp";
+            File.WriteAllLines(temporary, kept);
+            File.Move(temporary, path, overwrite: true);
+            _writer = new StreamWriter(path, append: true, new UTF8Encoding(false)) { NewLine = "\n" };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -51,6 +53,23 @@ internal sealed class TrainingLog : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _writer.Dispose();
 
-    private static bool Keeps(string line, int step) =>
-        !int.TryParse(line.Split(',')[0], CultureInfo.InvariantCulture, out int number) || number <= step;
+    /// <summary>The header, and the rows up to a step that are whole: of a killed run the last one may not be.</summary>
+    private static IEnumerable<string> Complete(IEnumerable<string> lines, int step)
+    {
+        int columns = 0;
+        foreach (string line in lines)
+        {
+            int count = line.Split(',').Length;
+            if (columns == 0)
+            {
+                columns = count;
+                yield return line;
+            }
+            else if (count == columns && int.TryParse(line.Split(',')[0], CultureInfo.InvariantCulture, out int number)
+                && number <= step)
+            {
+                yield return line;
+            }
+        }
+    }
 }

@@ -7,53 +7,61 @@ namespace Tcm.Detect.Datasets;
 /// <summary>Reads the labels of a dataset from a folder or a zip, in the natural order of names (img_2 before img_10).</summary>
 public static partial class DatasetReader
 {
-    private static readonly Dictionary<string, LabelFormat> Formats = new(StringComparer.OrdinalIgnoreCase)
-    {
-        ["icdar2015"] = new Icdar2015Format(),
-        ["td500"] = new Td500Format(),
-    };
+    /// <summary>Selects every picture.</summary>
+    public const string All = "all";
 
-    private static readonly string[] Extensions = [".jpg", ".JPG", ".jpeg", ".png", ".PNG", ".gif", ".bmp", ".webp"];
-
-    /// <summary>Names of the label formats.</summary>
-    public static IReadOnlyCollection<string> Names => Formats.Keys;
+    /// <summary>Names of the datasets.</summary>
+    public static IReadOnlyCollection<string> Names => DatasetFormats.Names;
 
     /// <summary>Reads a dataset.</summary>
-    /// <param name="format">One of <see cref="Names"/>.</param>
-    /// <param name="labels">Folder or zip of label files.</param>
+    /// <param name="dataset">One of <see cref="Names"/>.</param>
+    /// <param name="labels">Folder or zip of label files, or one such file.</param>
     /// <param name="images">Folder of pictures; null to read labels only.</param>
     /// <param name="select"><c>all</c>, <c>first:N</c>, <c>last:N</c>, or <c>-last:N</c> for all but the last N.</param>
     /// <exception cref="TcmException">Something is missing or makes no sense; the message names the file, and the line of a
     /// bad label.</exception>
-    public static IReadOnlyList<AnnotatedImage> Read(string format, string labels, string? images = null, string select = "all")
+    public static IReadOnlyList<AnnotatedImage> Read(string dataset, string labels, string? images = null, string select = All)
     {
-        if (!Formats.TryGetValue(format, out var reader))
-        {
-            throw new TcmException($"unknown dataset format '{format}'; known: {string.Join(", ", Names)}");
-        }
+        var forms = DatasetFormats.Find(dataset);
         if (images is not null && !Directory.Exists(images))
         {
             throw new TcmException($"{images}: no such folder");
         }
         var pictures = new List<AnnotatedImage>();
-        foreach (var (path, content) in LabelFiles.Read(labels, f => reader.PictureOf(f) is not null))
+        var labelled = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var file in LabelFiles.Read(labels, name => forms.Any(f => f.Reads(name))))
         {
-            string name = reader.PictureOf(path)!;
-            string? image = images is null ? null : Extensions.Select(e => Path.Combine(images, name + e)).FirstOrDefault(File.Exists)
-                ?? throw new TcmException($"{path}: no picture {name} (.jpg, .png, ...) in {images}");
-            pictures.Add(new AnnotatedImage(image is null ? name : Path.GetFileName(image), image, reader.Parse(path, content)));
+            foreach (var (picture, texts) in Read(file, forms.First(f => f.Reads(file.Name))))
+            {
+                if (!labelled.TryAdd(picture, file.Path))
+                {
+                    throw new TcmException($"{file.Path}: picture {picture} has labels already, in {labelled[picture]}");
+                }
+                string? image = images is null ? null : PictureName.Locate(images, picture)
+                    ?? throw new TcmException($"{file.Path}: no picture {picture} (.jpg, .png, ...) in {images}");
+                pictures.Add(new AnnotatedImage(Path.GetFileName(image ?? picture), image, texts));
+            }
         }
         if (pictures.Count == 0)
         {
-            throw new TcmException($"{labels}: no {format} label files");
+            throw new TcmException($"{labels}: no {dataset} labels");
         }
         pictures.Sort((a, b) => NaturalOrder(a.Name, b.Name));
         return Select(pictures, select);
     }
 
+    private static IEnumerable<PictureLabels> Read(LabelFile file, LabelFormat form)
+    {
+        using var pictures = form.Read(file).GetEnumerator();
+        while (file.Guard(pictures.MoveNext))
+        {
+            yield return pictures.Current;
+        }
+    }
+
     private static IReadOnlyList<AnnotatedImage> Select(List<AnnotatedImage> pictures, string select)
     {
-        if (select == "all")
+        if (select == All)
         {
             return pictures;
         }

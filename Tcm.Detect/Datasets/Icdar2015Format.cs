@@ -4,15 +4,10 @@ namespace Tcm.Detect.Datasets;
 /// ICDAR2015: <c>gt_img_1.txt</c> with lines <c>x1,y1,...,x4,y4,transcription</c>; the transcription may contain commas, and
 /// <c>###</c> means don't care.
 /// </summary>
-internal sealed class Icdar2015Format : LabelFormat
+internal sealed class Icdar2015Format : TextFileFormat
 {
     /// <inheritdoc/>
-    public override string? PictureOf(string labelFile)
-    {
-        string name = Path.GetFileNameWithoutExtension(labelFile);
-        return !labelFile.EndsWith(".txt", StringComparison.OrdinalIgnoreCase) ? null
-            : name.StartsWith("gt_", StringComparison.Ordinal) ? name[3..] : name;
-    }
+    public override string? PictureOf(string labelFile) => HasExtension(labelFile, ".txt") ? Stem(labelFile, "gt_") : null;
 
     /// <inheritdoc/>
     public override IReadOnlyList<TextAnnotation> Parse(string path, string content)

@@ -1,31 +1,49 @@
 using System.IO.Compression;
-using System.Text;
 using Tcm.Kernels;
 
 namespace Tcm.Detect.Datasets;
 
-/// <summary>Text files of a folder or a zip.</summary>
+/// <summary>The label files at a path: of a folder, of a zip, or the single file that is named.</summary>
 internal static class LabelFiles
 {
-    /// <summary>The files that are wanted, with their content.</summary>
-    /// <param name="path">Folder or zip.</param>
-    /// <param name="wanted">Looks at a name.</param>
-    /// <exception cref="TcmException">Neither is there, or it cannot be read.</exception>
-    public static IEnumerable<(string Path, string Content)> Read(string path, Func<string, bool> wanted)
+    /// <summary>The files that are wanted; each is to be read before the next is asked for.</summary>
+    /// <param name="path">Folder, zip or file.</param>
+    /// <param name="wanted">Looks at a name without folder.</param>
+    /// <exception cref="TcmException">Nothing is there, or it cannot be read.</exception>
+    public static IEnumerable<LabelFile> Read(string path, Func<string, bool> wanted)
     {
         if (Directory.Exists(path))
         {
-            foreach (string file in Directory.GetFiles(path).Where(wanted))
+            foreach (string file in FilesOf(path).Where(f => Wanted(Path.GetFileName(f))))
             {
-                yield return (file, File.ReadAllText(file, Encoding.UTF8));
+                yield return new LabelFile(file, () => File.OpenRead(file));
             }
             yield break;
         }
-        using var zip = OpenZip(path);
-        foreach (var entry in zip.Entries.Where(e => e.Name.Length > 0 && wanted(e.Name)))
+        if (File.Exists(path) && Wanted(Path.GetFileName(path)))
         {
-            using var text = new StreamReader(entry.Open(), Encoding.UTF8);
-            yield return ($"{path}/{entry.Name}", text.ReadToEnd());
+            yield return new LabelFile(path, () => File.OpenRead(path));
+            yield break;
+        }
+        using var zip = OpenZip(path);
+        foreach (var entry in zip.Entries.Where(e => Wanted(e.Name)))
+        {
+            yield return new LabelFile($"{path}/{entry.Name}", entry.Open);
+        }
+
+        // macOS puts such companions into zips.
+        bool Wanted(string name) => name.Length > 0 && !name.StartsWith("._", StringComparison.Ordinal) && wanted(name);
+    }
+
+    private static string[] FilesOf(string folder)
+    {
+        try
+        {
+            return Directory.GetFiles(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TcmException($"{folder}: cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
 

@@ -6,11 +6,10 @@ namespace Tcm.Detect.Datasets;
 /// MSRA-TD500 as published: <c>IMG_0030.gt</c> with lines <c>index difficult x y w h theta</c>, a box turned by theta radians
 /// about its centre; difficult ones are don't care.
 /// </summary>
-internal sealed class Td500Format : LabelFormat
+internal sealed class Td500Format : TextFileFormat
 {
     /// <inheritdoc/>
-    public override string? PictureOf(string labelFile) =>
-        labelFile.EndsWith(".gt", StringComparison.OrdinalIgnoreCase) ? Path.GetFileNameWithoutExtension(labelFile) : null;
+    public override string? PictureOf(string labelFile) => HasExtension(labelFile, ".gt") ? Stem(labelFile) : null;
 
     /// <inheritdoc/>
     public override IReadOnlyList<TextAnnotation> Parse(string path, string content)

@@ -1,4 +1,5 @@
 using Tcm.Detect.Heads.Db;
+using Tcm.Detect.Heads.Fce;
 using Tcm.Detect.Models;
 using Tcm.Kernels;
 using Tcm.Nn.Checkpoints;
@@ -9,7 +10,7 @@ namespace Tcm.Detect.Heads;
 internal static class HeadRegistry
 {
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<DetectionMethod> All { get; } = [new DbMethod()];
+    public static IReadOnlyList<DetectionMethod> All { get; } = [new DbMethod(), new FceMethod()];
 
     /// <summary>The method that a configuration names.</summary>
     /// <exception cref="TcmException">There is none of this name.</exception>

@@ -11,4 +11,7 @@ public sealed record TrainingOptions
     /// by accident of broadcasting. For comparison with it only.
     /// </summary>
     public bool ReferenceAuxiliaryLoss { get; set; }
+
+    /// <summary>FCENet: levels learn the sizes of text that the paper has for CTW1500 and Total-Text instead of ICDAR2015's.</summary>
+    public bool CurvedText { get; set; }
 }

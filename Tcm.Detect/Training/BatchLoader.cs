@@ -114,7 +114,7 @@ internal sealed class BatchLoader : IDisposable
         var image = batch.Images.AsSpan(place * batch.ImageLength, batch.ImageLength);
         var (member, number) = _mix.Pick(index);
         var sample = Read(member, number);
-        var texts = DbAugmentation.Apply(sample, Options(member.Section), _recipe.Model.Normalization,
+        var texts = AugmentationPipelines.All[_recipe.Augmentation.Pipeline](sample, Options(member.Section), _recipe.Model.Normalization,
             new SeededRandom((ulong)_recipe.Seed, ((ulong)index << 1) ^ 0xA5A5A5A5), image);
         var maps = new Memory<float>[_shapes.Count];
         for (int i = 0; i < maps.Length; i++)

@@ -76,11 +76,18 @@ public sealed record DataSection
     public IReadOnlyList<double>? Scale { get; set; }
 }
 
-/// <summary>Augmentation of DB (training-and-eval.md section 5.1).</summary>
+/// <summary>Augmentation (training-and-eval.md section 5). Which members matter depends on the pipeline.</summary>
 public sealed record AugmentationSection
 {
     /// <summary>Side of the square canvas, a multiple of 32.</summary>
     public int Side { get; set; } = 640;
+
+    /// <summary>
+    /// <c>db</c>: mirror, rotation, scale, crop. <c>fce</c>: a patch mirrored in place, a crop around whole texts, rotation,
+    /// stretched or fitted to the canvas over a part of the picture; knows neither <see cref="Crop"/> nor
+    /// <see cref="Scale"/>. Either may be used with any head.
+    /// </summary>
+    public string Pipeline { get; set; } = "db";
 
     /// <summary>
     /// <c>east</c> is the paper's: a rectangle of any size that cuts no text, scaled to the canvas. <c>window</c> resizes by a
@@ -109,6 +116,9 @@ public sealed record AugmentationSection
 
     /// <summary>Saturation is multiplied by 1 plus or minus up to this.</summary>
     public double Saturation { get; set; } = 0.5;
+
+    /// <summary>Contrast is multiplied by 1 plus or minus up to this (<c>fce</c>).</summary>
+    public double Contrast { get; set; }
 
     /// <summary>False turns all of it off: pictures are only fitted into the canvas.</summary>
     public bool Enabled { get; set; } = true;

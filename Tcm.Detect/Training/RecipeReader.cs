@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Tcm.Detect.Models;
+using Tcm.Detect.Training.Augmentation;
 using Tcm.Kernels;
 
 namespace Tcm.Detect.Training;
@@ -146,6 +147,8 @@ public static class RecipeReader
         Require(recipe.CheckpointEvery > 0, $"checkpointEvery: {recipe.CheckpointEvery}");
         Require(recipe.Augmentation.Side is > 0 and <= 8192 && recipe.Augmentation.Side % 32 == 0,
             $"augmentation.side: {recipe.Augmentation.Side}, expected a multiple of 32");
+        Require(AugmentationPipelines.All.ContainsKey(recipe.Augmentation.Pipeline), $"augmentation.pipeline: "
+            + $"'{recipe.Augmentation.Pipeline}', expected {string.Join(" or ", AugmentationPipelines.All.Keys)}");
         Require(recipe.Augmentation.Crop is "east" or "window",
             $"augmentation.crop: '{recipe.Augmentation.Crop}', expected east or window");
         Require(recipe.Augmentation.Aspect >= 1, $"augmentation.aspect: {recipe.Augmentation.Aspect}, expected 1 or more");

@@ -7,6 +7,7 @@ namespace Tcm.Kernels.Convolution;
 /// a run of pixel panels, and forms one panel (kc x <see cref="Gemm{T}.Columns"/> floats, in L1) at a time:
 ///   for each block of kc of CRS: for each panel: pack the panel; for each strip of 4 channels: tile
 /// Sums over the blocks of CRS stay in scratch (L2); the epilogue copies them out with bias, residual and activation.
+/// Filters with few products a pixel go to <see cref="CpuBandConvolution{T}"/>.
 /// </summary>
 internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution where T : struct, IFloatVector<T>
 {
@@ -30,7 +31,7 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         }
     }
 
-    public override string Algorithm => "direct";
+    public override string Algorithm => CpuBandConvolution<T>.Suits(Filter) ? "band" : "direct";
 
     public override long PackedBytes => _weight.Bytes + _bias.Bytes;
 
@@ -55,6 +56,12 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
     public static void Run(CpuBackend backend, in CpuConvolutionCall call, float* weight)
     {
         var shape = call.Shape;
+        // Outputs narrower than a panel would fill it with nothing.
+        if (CpuBandConvolution<T>.Suits(shape.Filter) && shape.Q >= Gemm<T>.Columns)
+        {
+            CpuBandConvolution<T>.Run(backend, call, weight);
+            return;
+        }
         int filters = shape.Filter.K, images = shape.Input.N;
         int pixels = shape.P * shape.Q, panels = (pixels + Gemm<T>.Columns - 1) / Gemm<T>.Columns;
         // Blocks of channels that are equally large; a task's sums fit the scratch.

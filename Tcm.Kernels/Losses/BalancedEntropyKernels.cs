@@ -92,7 +92,7 @@ internal static class BalancedEntropyKernels
             }
             // Each mask has been seen once with every image.
             int positives = args.State[Positives] / args.Images;
-            long wanted = (positives * args.RatioFactor) >> args.RatioShift;
+            long wanted = positives > 0 ? (positives * args.RatioFactor) >> args.RatioShift : args.WithoutPositives;
             int negatives = candidates / args.Images;
             negatives = wanted < negatives ? (int)wanted : negatives;
             args.State[Positives] = positives;

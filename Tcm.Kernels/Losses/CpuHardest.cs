@@ -34,7 +34,7 @@ internal static unsafe class CpuHardest<TEntropy> where TEntropy : struct, IEntr
 {
     private static ReadOnlySpan<int> Shifts => [21, 10, 0];
 
-    public static HardestCut Find(ThreadTeam team, LossMaps maps, float negativeRatio, ChunkCount* counts, int chunks)
+    public static HardestCut Find(ThreadTeam team, LossMaps maps, NegativeQuota quota, ChunkCount* counts, int chunks)
     {
         var job = new CountJob { Maps = maps, Counts = counts, Shift = Shifts[0] };
         team.Run(chunks, ref job);
@@ -49,7 +49,7 @@ internal static unsafe class CpuHardest<TEntropy> where TEntropy : struct, IEntr
         }
         // Each mask has been seen once with every image.
         positives /= maps.Images;
-        long negatives = PixelLosses.WantedNegatives(negativeRatio, positives, candidates / maps.Images);
+        long negatives = quota.Of(positives, candidates / maps.Images);
         if (negatives == 0 || negatives == candidates)
         {
             return new(positives, negatives, negatives == 0 ? float.PositiveInfinity : float.NegativeInfinity);

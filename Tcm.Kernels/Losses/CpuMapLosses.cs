@@ -55,6 +55,40 @@ internal readonly struct AbsoluteSlope(float scale) : ILossSlope
     }
 }
 
+/// <summary>m e(p, t) with the cross-entropy of logits</summary>
+internal readonly struct EntropyTerms : ILossTerms
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (T A, T B, T C) Of<T>(T p, T t, T m) where T : struct, IFloatVector<T> =>
+        (LogitEntropy.Evaluate(p, t).Loss * m, T.Create(0f), T.Create(0f));
+}
+
+/// <summary>scale m e'(p, t)</summary>
+internal readonly struct EntropySlope(float scale) : ILossSlope
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public T Of<T>(T p, T t, T m) where T : struct, IFloatVector<T> => LogitEntropy.Evaluate(p, t).Slope * m * T.Create(scale);
+}
+
+/// <summary>m s(p - t) with s(d) = c (|d| - c / 2), c = min(|d|, 1)</summary>
+internal readonly struct SmoothTerms : ILossTerms
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (T A, T B, T C) Of<T>(T p, T t, T m) where T : struct, IFloatVector<T>
+    {
+        T distance = T.Abs(p - t), capped = T.Min(T.Create(1f), distance);
+        return (capped * (distance - capped * T.Create(0.5f)) * m, T.Create(0f), T.Create(0f));
+    }
+}
+
+/// <summary>scale m max(-1, min(1, p - t))</summary>
+internal readonly struct SmoothSlope(float scale) : ILossSlope
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public T Of<T>(T p, T t, T m) where T : struct, IFloatVector<T> =>
+        T.Max(T.Create(-1f), T.Min(T.Create(1f), p - t)) * m * T.Create(scale);
+}
+
 /// <summary>Sums of a map's terms, one result for each chunk: vectors of partial sums over blocks, blocks in double.</summary>
 internal unsafe struct CpuMapSums<T, TTerms>(LossMaps maps, TermSums* sums) : IJob
     where T : struct, IFloatVector<T> where TTerms : struct, ILossTerms

@@ -8,20 +8,20 @@ namespace Tcm.Kernels.Losses;
 /// </summary>
 internal sealed unsafe class CpuPixelLosses(CpuBackend backend) : PixelLosses
 {
-    private protected override void BalancedCrossEntropyCore(bool logits, float negativeRatio, float weight, int images,
+    private protected override void BalancedCrossEntropyCore(bool logits, NegativeQuota quota, float weight, int images,
         Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient)
     {
         var maps = new LossMaps(prediction, target, mask, gradient, images);
         *CpuBackend.Pointer(loss) = logits
-            ? Balanced<LogitEntropy>(maps, negativeRatio, weight) : Balanced<ProbabilityEntropy>(maps, negativeRatio, weight);
+            ? Balanced<LogitEntropy>(maps, quota, weight) : Balanced<ProbabilityEntropy>(maps, quota, weight);
     }
 
-    private float Balanced<TEntropy>(LossMaps maps, float negativeRatio, float weight) where TEntropy : struct, IEntropy
+    private float Balanced<TEntropy>(LossMaps maps, NegativeQuota quota, float weight) where TEntropy : struct, IEntropy
     {
         int chunks = CpuBalancedEntropy<Floats4, TEntropy>.Chunks(maps);
         using var workspace = backend.Allocate(chunks * (long)(sizeof(ChunkCount) / sizeof(float)));
         var counts = (ChunkCount*)CpuBackend.Pointer(workspace.All);
-        var cut = CpuHardest<TEntropy>.Find(backend.Team, maps, negativeRatio, counts, chunks);
+        var cut = CpuHardest<TEntropy>.Find(backend.Team, maps, quota, counts, chunks);
         return backend.Level switch
         {
             SimdLevel.Portable => CpuBalancedEntropy<Floats4, TEntropy>.Run(backend.Team, maps, cut, weight, counts, chunks),
@@ -45,6 +45,20 @@ internal sealed unsafe class CpuPixelLosses(CpuBackend backend) : PixelLosses
         double count = sums.B + 1e-6;
         *CpuBackend.Pointer(loss) = (float)(weight * sums.A / count);
         Slope(new AbsoluteSlope((float)(weight / count)), prediction, target, mask, gradient);
+    }
+
+    private protected override void WeightedCrossEntropyCore(float weight, Slice logits, Slice target, Slice mask, Slice loss,
+        Slice gradient)
+    {
+        *CpuBackend.Pointer(loss) = (float)(weight * Sum<EntropyTerms>(logits, target, mask).A);
+        Slope(new EntropySlope(weight), logits, target, mask, gradient);
+    }
+
+    private protected override void WeightedSmoothL1Core(float weight, Slice prediction, Slice target, Slice mask, Slice loss,
+        Slice gradient)
+    {
+        *CpuBackend.Pointer(loss) = (float)(weight * Sum<SmoothTerms>(prediction, target, mask).A);
+        Slope(new SmoothSlope(weight), prediction, target, mask, gradient);
     }
 
     private TermSums Sum<TTerms>(Slice prediction, Slice target, Slice mask) where TTerms : struct, ILossTerms

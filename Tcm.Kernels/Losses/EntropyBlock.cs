@@ -3,13 +3,14 @@ using ILGPU;
 
 namespace Tcm.Kernels.Losses;
 
-/// <summary>Arguments of the balanced cross-entropy. The ratio is RatioFactor / 2^RatioShift.</summary>
+/// <summary>Arguments of the balanced cross-entropy. The ratio is RatioFactor / 2^RatioShift; without positives
+/// WithoutPositives negatives count.</summary>
 internal struct EntropyArgs
 {
     public ArrayView<float> X, T, M, G, Loss, Sums;
     public ArrayView<int> State, Ties;
     public long RatioFactor;
-    public int RatioShift, Plane, Images, Blocks, Digit;
+    public int RatioShift, WithoutPositives, Plane, Images, Blocks, Digit;
     public float Weight;
 }
 

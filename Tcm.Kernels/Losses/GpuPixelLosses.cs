@@ -5,21 +5,21 @@ namespace Tcm.Kernels.Losses;
 /// <summary>Losses on a GPU; nothing but the caller's own reading of the loss waits for the device.</summary>
 internal sealed class GpuPixelLosses(GpuBackend backend) : PixelLosses
 {
-    private protected override void BalancedCrossEntropyCore(bool logits, float negativeRatio, float weight, int images,
+    private protected override void BalancedCrossEntropyCore(bool logits, NegativeQuota quota, float weight, int images,
         Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient)
     {
         if (logits)
         {
-            Balanced(BalancedEntropyKernels.Logits, negativeRatio, weight, images, prediction, target, mask, loss, gradient);
+            Balanced(BalancedEntropyKernels.Logits, quota, weight, images, prediction, target, mask, loss, gradient);
         }
         else
         {
-            Balanced(BalancedEntropyKernels.Probabilities, negativeRatio, weight, images, prediction, target, mask, loss,
+            Balanced(BalancedEntropyKernels.Probabilities, quota, weight, images, prediction, target, mask, loss,
                 gradient);
         }
     }
 
-    private void Balanced<T>(BalancedEntropyKernels.Family<T> kernels, float negativeRatio, float weight, int images,
+    private void Balanced<T>(BalancedEntropyKernels.Family<T> kernels, NegativeQuota quota, float weight, int images,
         Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient) where T : struct, IGpuEntropy
     {
         int plane = checked((int)(prediction.Length / images));
@@ -29,7 +29,7 @@ internal sealed class GpuPixelLosses(GpuBackend backend) : PixelLosses
         int blocks = perMap * images * images, maps = perMap * images;
         using var workspace = backend.Allocate(BalancedEntropyKernels.Ints + blocks + maps);
         backend.Fill(workspace.All, 0);
-        var (factor, shift) = Fraction(negativeRatio);
+        var (factor, shift) = Fraction(quota.Ratio);
         var args = new EntropyArgs
         {
             X = GpuBackend.View(prediction),
@@ -42,6 +42,7 @@ internal sealed class GpuPixelLosses(GpuBackend backend) : PixelLosses
             Sums = GpuBackend.View(workspace.All.Part(BalancedEntropyKernels.Ints + blocks, maps)),
             RatioFactor = factor,
             RatioShift = shift,
+            WithoutPositives = quota.WithoutPositives,
             Plane = plane,
             Images = images,
             Blocks = blocks,
@@ -64,6 +65,12 @@ internal sealed class GpuPixelLosses(GpuBackend backend) : PixelLosses
 
     private protected override void MaskedL1Core(float weight, Slice prediction, Slice target, Slice mask, Slice loss,
         Slice gradient) => Run(MapLossKernels.MaskedL1, weight, prediction, target, mask, loss, gradient);
+
+    private protected override void WeightedCrossEntropyCore(float weight, Slice logits, Slice target, Slice mask, Slice loss,
+        Slice gradient) => Run(MapLossKernels.WeightedEntropy, weight, logits, target, mask, loss, gradient);
+
+    private protected override void WeightedSmoothL1Core(float weight, Slice prediction, Slice target, Slice mask, Slice loss,
+        Slice gradient) => Run(MapLossKernels.WeightedSmoothL1, weight, prediction, target, mask, loss, gradient);
 
     private void Run<T>(MapLossKernels.Family<T> kernels, float weight, Slice prediction, Slice target, Slice mask, Slice loss,
         Slice gradient) where T : struct, IGpuMapLoss

@@ -61,7 +61,53 @@ internal readonly struct GpuMaskedL1 : IGpuMapLoss
         (p > t ? m : p < t ? -m : 0) / (b + 1e-6f);
 }
 
-// Dice and masked L1: Sums of each block's terms, Finish by one group, which leaves the totals behind them, then Slope.
+/// <summary>sum(m e(p, t)) with the cross-entropy of logits</summary>
+internal readonly struct GpuWeightedEntropy : IGpuMapLoss
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float A(float p, float t, float m) => GpuLogitEntropy.Loss(p, t) * m;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float B(float p, float t, float m) => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float C(float p, float t, float m) => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Loss(float a, float b, float c) => a;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Slope(float p, float t, float m, float a, float b, float c) => GpuLogitEntropy.Slope(p, t) * m;
+}
+
+/// <summary>sum(m s(p - t)), s(d) = d^2 / 2 where |d| is below 1, else |d| - 1/2</summary>
+internal readonly struct GpuWeightedSmoothL1 : IGpuMapLoss
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float A(float p, float t, float m)
+    {
+        float d = p > t ? p - t : t - p;
+        return (d < 1 ? 0.5f * d * d : d - 0.5f) * m;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float B(float p, float t, float m) => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float C(float p, float t, float m) => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Loss(float a, float b, float c) => a;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Slope(float p, float t, float m, float a, float b, float c)
+    {
+        float d = p - t;
+        return (d > 1 ? 1 : d < -1 ? -1 : d) * m;
+    }
+}
+
+// Losses that are sums over a map: Sums of each block's terms, Finish by one group, which leaves the totals behind them, then Slope.
 internal static class MapLossKernels
 {
     public const int GroupSize = GroupReduction.GroupSize, Block = 16 * GroupSize, Terms = 3;
@@ -137,7 +183,12 @@ internal static class MapLossKernels
 
     public static Family<GpuMaskedL1> MaskedL1 { get; } = new();
 
-    public static IEnumerable<GpuKernel> All => [.. Dice.Kernels, .. MaskedL1.Kernels];
+    public static Family<GpuWeightedEntropy> WeightedEntropy { get; } = new();
+
+    public static Family<GpuWeightedSmoothL1> WeightedSmoothL1 { get; } = new();
+
+    public static IEnumerable<GpuKernel> All =>
+        [.. Dice.Kernels, .. MaskedL1.Kernels, .. WeightedEntropy.Kernels, .. WeightedSmoothL1.Kernels];
 }
 
 /// <summary>Arguments of <see cref="MapLossKernels"/>.</summary>

@@ -16,6 +16,7 @@ public sealed class ConverterTests : IDisposable
     [InlineData("db", false, false)]
     [InlineData("db", true, true)]
     [InlineData("db", true, false)]
+    [InlineData("fce", true, false)]
     public void ConvertedModelIsTheSame(string head, bool half, bool full)
     {
         string input = SharedData.Golden($"tcm-{head}-tiny.pth"), output = Path.Combine(_files.Folder, "m.safetensors");

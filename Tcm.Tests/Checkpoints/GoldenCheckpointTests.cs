@@ -10,6 +10,7 @@ public class GoldenCheckpointTests
 {
     [Theory]
     [InlineData("db")]
+    [InlineData("fce")]
     public void DerivesTheTinyModels(string head)
     {
         string path = SharedData.Golden($"tcm-{head}-tiny.pth");

@@ -41,7 +41,7 @@ public sealed class DatasetReaderTests : IDisposable
         Assert.Contains("img_1", Assert.Throws<TcmException>(() => DatasetReader.Read("icdar2015", _folder, _folder)).Message);
         Assert.Contains("nowhere", Assert.Throws<TcmException>(() => DatasetReader.Read("icdar2015", "nowhere")).Message);
         Assert.Contains("icdar2015", Assert.Throws<TcmException>(() => DatasetReader.Read("coco", _folder)).Message);
-        Assert.Contains("no td500", Assert.Throws<TcmException>(() => DatasetReader.Read("td500", _folder)).Message);
+        Assert.Contains("no synthtext", Assert.Throws<TcmException>(() => DatasetReader.Read("synthtext", _folder)).Message);
     }
 
     [Theory]

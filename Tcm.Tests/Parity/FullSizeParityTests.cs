@@ -6,15 +6,24 @@ using Tcm.Tests.Support;
 
 namespace Tcm.Tests.Parity;
 
-/// <summary>Full-size TCM-DB with formula weights against the reference's stored samples of every stage.</summary>
+/// <summary>Full-size models with formula weights against the reference's stored samples of every stage.</summary>
 public sealed class FullSizeParityTests
 {
-    [Fact]
-    public void Full_size_model_matches_the_reference_at_every_size()
+    public static TheoryData<string> Heads => ["db", "fce"];
+
+    private static TcmConfig Config(string head) => head switch
     {
-        string summary = SharedData.Golden("full/db.json");
+        "fce" => TcmConfig.FullSizeDb with { Head = "fce", PositionGrid = 25 },
+        _ => TcmConfig.FullSizeDb,
+    };
+
+    [Theory]
+    [MemberData(nameof(Heads))]
+    public void Full_size_model_matches_the_reference_at_every_size(string head)
+    {
+        string summary = SharedData.Golden($"full/{head}.json");
         using var document = JsonDocument.Parse(File.ReadAllText(summary));
-        var config = TcmConfig.FullSizeDb;
+        var config = Config(head);
         using var backend = new CpuBackend();
         using var weights = new FormulaWeights(config);
         using var model = new TcmModel(weights, config, backend);
@@ -24,7 +33,7 @@ public sealed class FullSizeParityTests
             using var scope = TensorScope.Begin();
             var recorder = new StageRecorder();
             model.Forward(Bench.FormulaPicture.Create(backend, size[0], size[1]), recorder);
-            var samples = Npz.Read(SharedData.Golden($"full/db-{run.Name}.npz"));
+            var samples = Npz.Read(SharedData.Golden($"full/{head}-{run.Name}.npz"));
             foreach (var stage in run.Value.EnumerateObject())
             {
                 float[] values = recorder.Values[stage.Name];

@@ -18,19 +18,22 @@ public sealed class TrainerTests : IDisposable
     [Theory]
     [InlineData("ranger", 0.0)]
     [InlineData("adamw", 0.9)]
-    public void A_resumed_run_equals_an_uninterrupted_one_bit_for_bit(string optimizer, double average)
+    [InlineData("adamw", 0.9, "model.head=fce", "augmentation.pipeline=fce")]
+    public void A_resumed_run_equals_an_uninterrupted_one_bit_for_bit(string optimizer, double average, params string[] set)
     {
-        var recipe = Recipe(6, $"optimizer.name={optimizer}", $"optimizer.average={average}");
+        var recipe = Recipe(6, [$"optimizer.name={optimizer}", $"optimizer.average={average}", .. set]);
         Run(recipe, null, 6, "whole");
         Run(recipe, null, 3, "half");
         Run(recipe, "half", 3, "resumed");
         Assert.Equal(File.ReadAllBytes(State("whole")), File.ReadAllBytes(State("resumed")));
     }
 
-    [Fact]
-    public void The_loss_falls()
+    [Theory]
+    [InlineData("db")]
+    [InlineData("fce")]
+    public void The_loss_falls(string head)
     {
-        var recipe = Recipe(60, "augmentation.enabled=false", "data.0.weight=1");
+        var recipe = Recipe(60, "augmentation.enabled=false", "data.0.weight=1", $"model.head={head}");
         using var backend = new CpuBackend(2);
         using var trainer = new Trainer(recipe, [new MixMember(new Bars(2), recipe.Data[0])], backend);
         float first = trainer.RunStep().Total, last = first;
@@ -99,6 +102,7 @@ public sealed class TrainerTests : IDisposable
     [InlineData("steps=0", "steps")]
     [InlineData("augmentation.side=100", "augmentation.side")]
     [InlineData("augmentation.scale=[2,1]", "augmentation.scale")]
+    [InlineData("augmentation.pipeline=nonsense", "augmentation.pipeline")]
     [InlineData("data=[]", "data")]
     [InlineData("nonsense=1", "nonsense")]
     [InlineData("optimizer.nonsense=1", "nonsense")]

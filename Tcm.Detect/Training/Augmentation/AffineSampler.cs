@@ -14,7 +14,15 @@ internal static class AffineSampler
 {
     private const float LeastScale = 0.6f;
 
-    /// <summary>Fills the top-left part of the canvas; the rest, and what lies outside the picture, becomes 0.</summary>
+    /// <summary>As <see cref="Draw"/>, on a cleared canvas: what the picture does not cover becomes 0.</summary>
+    public static void Sample(ImageBuffer image, Matrix3x2 toCanvas, ColorJitter color, ChannelNormalization normalization,
+        int width, int height, int side, Span<float> canvas)
+    {
+        canvas.Clear();
+        Draw(image, toCanvas, color, normalization, width, height, side, canvas);
+    }
+
+    /// <summary>Draws over the top-left part of the canvas; the rest, and what lies outside the picture, stays.</summary>
     /// <param name="image">The picture; one of a single row or column shows nothing.</param>
     /// <param name="toCanvas">From pixels of the picture to pixels of the canvas; centres of pixels are whole numbers.</param>
     /// <param name="color">Applied before the normalisation.</param>
@@ -23,10 +31,9 @@ internal static class AffineSampler
     /// <param name="height">Rows that are used.</param>
     /// <param name="side">Columns and rows of the canvas.</param>
     /// <param name="canvas">(3,side,side)</param>
-    public static void Sample(ImageBuffer image, Matrix3x2 toCanvas, ColorJitter color, ChannelNormalization normalization,
+    public static void Draw(ImageBuffer image, Matrix3x2 toCanvas, ColorJitter color, ChannelNormalization normalization,
         int width, int height, int side, Span<float> canvas)
     {
-        canvas.Clear();
         var rgb = image.Rgb;
         int columns = image.Width, rows = image.Height;
         float right = columns, bottom = rows, scale = MathF.Sqrt(MathF.Abs(toCanvas.GetDeterminant()));

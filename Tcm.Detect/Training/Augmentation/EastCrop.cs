@@ -50,7 +50,7 @@ internal static class EastCrop
     }
 
     /// <summary>Runs [from, to) of positions that no text occupies.</summary>
-    private static List<(int From, int To)> FreeRuns(IEnumerable<(float Least, float Most)> texts, int length)
+    public static List<(int From, int To)> FreeRuns(IEnumerable<(float Least, float Most)> texts, int length)
     {
         var occupied = new bool[length];
         foreach (var (least, most) in texts)
@@ -75,7 +75,8 @@ internal static class EastCrop
         return runs;
     }
 
-    private static (int Least, int Most) Range(List<(int From, int To)> runs, int length, ref SeededRandom random)
+    /// <summary>Two free positions, mostly of different runs, in order.</summary>
+    public static (int Least, int Most) Range(List<(int From, int To)> runs, int length, ref SeededRandom random)
     {
         int a, b;
         if (runs.Count > 1)

@@ -40,6 +40,9 @@ internal static class ConvolutionTrainingCases
         yield return new(new(40, 33, 3, 3, 1, 1), new(9, 6, 5));
         yield return new(new(32, 36, 3, 3, 1, 1), new(3, 27, 30));
         yield return new(new(64, 64, 3, 3, 1, 1), new(1, 20, 20));
+        // Bands of rows: a stem, and few channels.
+        yield return new(new(3, 8, 3, 3, 2, 1), new(2, 21, 101));
+        yield return new(new(8, 16, 3, 3, 1, 1), new(2, 11, 53));
         // Groups.
         yield return new(new(8, 8, 3, 3, 1, 1, 8), new(2, 13, 11));
         yield return new(new(12, 18, 3, 3, 1, 1, 3), new(1, 10, 9));

@@ -17,6 +17,13 @@ internal static class LossCases
             yield return new($"MaskedL1 {n}", [n, n, n], n + 1,
                 (b, _, x, y) => b.Losses.MaskedL1(10, x[0], x[1], x[2], y.Part(n, 1), y.Part(0, n)))
             { Map = (input, i, v) => input == Mask ? Value(false, 0, input, v) : i % 5 == 0 ? 0.25f : (v + 1) / 2 };
+            // Weights of a mean, so that the loss does not grow with the map.
+            yield return new($"WeightedCrossEntropy {n}", [n, n, n], n + 1,
+                (b, _, x, y) => b.Losses.WeightedCrossEntropy(2, x[0], x[1], x[2], y.Part(n, 1), y.Part(0, n)))
+            { Map = (input, _, v) => input == Mask ? (v + 1) / n : Value(true, 0.2f, input, v) };
+            yield return new($"WeightedSmoothL1 {n}", [n, n, n], n + 1,
+                (b, _, x, y) => b.Losses.WeightedSmoothL1(2, x[0], x[1], x[2], y.Part(n, 1), y.Part(0, n)))
+            { Map = (input, _, v) => input == Mask ? (v + 1) / n : 2 * v };
         }
         foreach (int n in new[] { 300, 4000, 40_000 })
         {
@@ -28,6 +35,10 @@ internal static class LossCases
         }
         yield return Balanced("BalancedCrossEntropy, more wanted than there are", 500, logits: false, ratio: 3, positives: 0.7f);
         yield return Balanced("BalancedCrossEntropy, no positives", 500, logits: true, ratio: 3, positives: 0);
+        yield return Balanced("BalancedCrossEntropy, 100 negatives without positives", 500, logits: true, ratio: 3, positives: 0,
+            fallback: 100);
+        yield return Balanced("BalancedCrossEntropy, fewer negatives without positives", 50, logits: true, ratio: 3, positives: 0,
+            fallback: 100);
         yield return Balanced("BalancedCrossEntropy, positives only", 500, logits: true, ratio: 3, positives: 1);
         yield return Balanced("BalancedCrossEntropy, no negatives wanted", 500, logits: false, ratio: 0, positives: 0.3f);
         yield return Balanced("BalancedCrossEntropy, nothing counts", 500, logits: false, ratio: 3, positives: 0.3f,
@@ -56,8 +67,8 @@ internal static class LossCases
     }
 
     private static KernelCase Balanced(string name, int n, bool logits, float ratio, float positives, int? levels = null,
-        bool masked = false, int images = 0) => new(name, [n, n, n], n + 1,
-            (b, _, x, y) => b.Losses.BalancedCrossEntropy(logits, ratio, 5, x[0], x[1], x[2], y.Part(n, 1), y.Part(0, n), images))
+        bool masked = false, int images = 0, int fallback = 0) => new(name, [n, n, n], n + 1,
+            (b, _, x, y) => b.Losses.BalancedCrossEntropy(logits, ratio, 5, x[0], x[1], x[2], y.Part(n, 1), y.Part(0, n), images, fallback))
         {
             Map = (input, _, v) => input == Mask && masked ? 0
                 : Value(logits, positives, input, input == Prediction && levels is { } l ? MathF.Round(v * l) / (l + 1) : v),

@@ -24,6 +24,11 @@ internal static class ProductCases
         yield return Convolve(new(7, 9, 3, 3, 1, 1), new(3, 6, 5), gap: 41);
         yield return Convolve(new(4, 6, 1, 3, 1, 0), new(1, 4, 6));
         yield return Convolve(new(130, 70, 3, 3, 1, 1), new(1, 10, 14));
+        // Few channels and rows as wide as a panel of any vector: bands, the last one cut, odd sides, both remainders of a stride.
+        yield return Convolve(new(3, 8, 3, 3, 2, 1), new(2, 37, 119), activation: Activation.Relu);
+        yield return Convolve(new(8, 43, 3, 3, 1, 1), new(1, 19, 67), activation: Activation.Relu, residual: true);
+        yield return Convolve(new(5, 6, 5, 3, 2, 2), new(1, 21, 130), gap: 17);
+        yield return Convolve(new(2, 3, 1, 7, 1, 3), new(2, 9, 51), bias: false);
         yield return Transposed(1, 1, new(1, 1, 1), Activation.None);
         yield return Transposed(64, 64, new(1, 10, 13), Activation.Relu);
         yield return Transposed(17, 1, new(2, 9, 8), Activation.Sigmoid);

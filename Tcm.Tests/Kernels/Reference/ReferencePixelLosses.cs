@@ -5,7 +5,7 @@ namespace Tcm.Tests.Kernels.Reference;
 
 internal sealed class ReferencePixelLosses : PixelLosses
 {
-    private protected override void BalancedCrossEntropyCore(bool logits, float negativeRatio, float weight, int images,
+    private protected override void BalancedCrossEntropyCore(bool logits, NegativeQuota quota, float weight, int images,
         Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient)
     {
         Span<float> x = ReferenceBackend.Floats(prediction), t = ReferenceBackend.Floats(target);
@@ -35,7 +35,8 @@ internal sealed class ReferencePixelLosses : PixelLosses
             }
         }
         int positiveCount = positives.Count / images;
-        int wanted = (int)Math.Min(negatives.Count / images, Math.Floor((double)negativeRatio * positiveCount));
+        int wanted = (int)Math.Min(negatives.Count / images,
+            positiveCount > 0 ? Math.Floor((double)quota.Ratio * positiveCount) : quota.WithoutPositives);
         // LINQ's sort is stable: of equals the first ones stay.
         var counted = positives.Concat(negatives.OrderByDescending(n => n.Difficulty).Take(wanted).Select(n => n.Index));
         double sum = 0, count = positiveCount + wanted + 1e-6;
@@ -87,6 +88,29 @@ internal sealed class ReferencePixelLosses : PixelLosses
         {
             g[i] = (float)(weight * Math.Sign(p[i] - t[i]) * m[i] / count);
         }
+    }
+
+    private protected override void WeightedCrossEntropyCore(float weight, Slice logits, Slice target, Slice mask, Slice loss,
+        Slice gradient) => Sum(weight, logits, target, mask, loss, gradient, (z, t) =>
+            (LogitLoss(z, t > 0), ReferenceMath.Sigmoid(z) - (t > 0 ? 1 : 0)));
+
+    private protected override void WeightedSmoothL1Core(float weight, Slice prediction, Slice target, Slice mask, Slice loss,
+        Slice gradient) => Sum(weight, prediction, target, mask, loss, gradient, (p, t) =>
+            (Math.Abs(p - t) < 1 ? Math.Pow(p - t, 2) / 2 : Math.Abs(p - t) - 0.5, Math.Clamp(p - t, -1, 1)));
+
+    private static void Sum(float weight, Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient,
+        Func<double, double, (double Value, double Slope)> at)
+    {
+        Span<float> p = ReferenceBackend.Floats(prediction), t = ReferenceBackend.Floats(target);
+        Span<float> m = ReferenceBackend.Floats(mask), g = ReferenceBackend.Floats(gradient);
+        double sum = 0;
+        for (int i = 0; i < p.Length; i++)
+        {
+            var (value, slope) = at(p[i], t[i]);
+            sum += value * m[i];
+            g[i] = (float)(weight * m[i] * slope);
+        }
+        ReferenceBackend.Floats(loss)[0] = (float)(weight * sum);
     }
 
     private static double LogitLoss(double x, bool positive)
