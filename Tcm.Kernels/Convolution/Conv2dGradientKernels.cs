@@ -8,7 +8,8 @@ namespace Tcm.Kernels.Convolution;
 //   y[n,k,p,q]  = sum over c,r,s of x[n,c,p*stride-pad+r,q*stride-pad+s] * w[k,c,r,s]
 //   dx[n,c,h,w] = sum over k,r,s of dy[n,k,(h+pad-r)/stride,(w+pad-s)/stride] * w[k,c,r,s], where the divisions leave nothing
 //   dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n,c,p*stride-pad+r,q*stride-pad+s]
-//   V1 Naive         one thread a result. Serves groups of few filters and filters with a side above 31.
+//   V1 Naive         one thread a result. Serves groups of few filters and filters with a side above 31; there dw, of few
+//                    results and long sums, takes a group of threads for each (GroupedWeight).
 //   V2 ImplicitGemm  patches gathered straight into the slabs of GemmKernels. <- default
 //        forward   W (K x CRS) * im2col(x) (CRS x PQ)
 //        dx        W^T (C x KRS) * patches of dy (KRS x HW); 2x2 stride 2: W^T (4C x K) * dy (K x PQ), pixels shuffled
@@ -81,9 +82,37 @@ internal static class Conv2dGradientKernels
         d.Y[i] = sum;
     }
 
+    /// <summary>A group computes dw[k,c,r,s]: thread t adds the pixels (n,p,q) t, t + 128, and so on.</summary>
+    public static void GroupedWeight(NaiveWeightArgs args)
+    {
+        var shared = SharedMemory.Allocate<float>(GroupReduction.SharedLength);
+        var d = args.Shape;
+        int i = Grid.IdxX;
+        int s = i % d.S, r = i / d.S % d.R, filter = i / (d.R * d.S);
+        int c = filter % d.GroupChannels, k = filter / d.GroupChannels;
+        int channel = k / d.GroupFilters * d.GroupChannels + c, plane = d.P * d.Q;
+        float sum = 0;
+        for (int at = Group.IdxX; at < args.Images * plane; at += GroupReduction.GroupSize)
+        {
+            int n = at / plane, pixel = at - n * plane, p = pixel / d.Q;
+            int h = p * d.Stride - d.Padding + r, w = (pixel - p * d.Q) * d.Stride - d.Padding + s;
+            if ((uint)h < (uint)d.H && (uint)w < (uint)d.W)
+            {
+                sum += d.X[((n * d.Channels + channel) * d.H + h) * d.W + w] * d.Weight[(n * d.Filters + k) * plane + pixel];
+            }
+        }
+        sum = GroupReduction.Sum(shared, sum);
+        if (Group.IdxX == 0)
+        {
+            d.Y[i] = sum;
+        }
+    }
+
     public static GpuKernel<DirectConvArgs> NaiveInputKernel { get; } = new(NaiveInput);
 
     public static GpuKernel<NaiveWeightArgs> NaiveWeightKernel { get; } = new(NaiveWeight);
+
+    public static GpuKernel<NaiveWeightArgs> GroupedWeightKernel { get; } = new(GroupedWeight, GroupReduction.GroupSize);
 
     public static GemmFamily<FilterOperand, Im2colOperand, ConvStore> Forward { get; } = new(activations: false);
 
@@ -100,11 +129,11 @@ internal static class Conv2dGradientKernels
     public static GemmFamily<PixelOperand, PixelOperand, ProductStore> WeightPointwise { get; } = new(activations: false);
 
     public static IEnumerable<GpuKernel> All =>
-        [NaiveInputKernel, NaiveWeightKernel, .. Forward.Kernels, .. ForwardPointwise.Kernels, .. Input.Kernels,
-            .. InputPointwise.Kernels, .. InputShuffled.Kernels, .. Weight.Kernels, .. WeightPointwise.Kernels];
+        [NaiveInputKernel, NaiveWeightKernel, GroupedWeightKernel, .. Forward.Kernels, .. ForwardPointwise.Kernels,
+            .. Input.Kernels, .. InputPointwise.Kernels, .. InputShuffled.Kernels, .. Weight.Kernels, .. WeightPointwise.Kernels];
 }
 
-/// <summary>Arguments of <see cref="Conv2dGradientKernels.NaiveWeight"/>.</summary>
+/// <summary>Arguments of <see cref="Conv2dGradientKernels.NaiveWeight"/> and its kin.</summary>
 internal struct NaiveWeightArgs
 {
     public DirectConvArgs Shape;

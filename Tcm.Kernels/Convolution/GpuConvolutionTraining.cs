@@ -20,8 +20,16 @@ internal sealed partial class GpuConvolution
         var f = shape.Filter;
         if (Direct(f))
         {
-            var kernel = Conv2dKernels.NaiveKernels[(int)Activation.None];
-            LaunchNaive(kernel, Naive(shape, x, w, y, shape.Input.N * shape.OutputImage));
+            var args = Naive(shape, x, w, y, shape.Input.N * shape.OutputImage);
+            bool depthwise = Version == GpuConvolutionVersion.Auto && f.Groups == f.C && f.Groups == f.K;
+            if (depthwise)
+            {
+                var byPlane = Conv2dKernels.DepthwiseKernels[(int)Activation.None];
+                long tiles = ((long)shape.P * shape.Q + byPlane.GroupSize - 1) / byPlane.GroupSize;
+                backend.Launch(byPlane, (long)shape.Input.N * f.K * tiles, args);
+                return;
+            }
+            LaunchNaive(Conv2dKernels.NaiveKernels[(int)Activation.None], args);
             return;
         }
         int pixels = shape.P * shape.Q, m = f.K / f.Groups, k = f.C / f.Groups * f.R * f.S, batch = shape.Input.N * f.Groups;
@@ -123,11 +131,13 @@ internal sealed partial class GpuConvolution
         var f = shape.Filter;
         if (Direct(f))
         {
-            LaunchNaive(Conv2dGradientKernels.NaiveWeightKernel, new NaiveWeightArgs
+            var args = new NaiveWeightArgs { Shape = Naive(shape, x, dy, dw, f.WeightLength), Images = shape.Input.N };
+            if (Version == GpuConvolutionVersion.Naive)
             {
-                Shape = Naive(shape, x, dy, dw, f.WeightLength),
-                Images = shape.Input.N,
-            }, f.WeightLength);
+                LaunchNaive(Conv2dGradientKernels.NaiveWeightKernel, args, f.WeightLength);
+                return;
+            }
+            backend.Launch(Conv2dGradientKernels.GroupedWeightKernel, f.WeightLength, args);
             return;
         }
         int m = f.K / f.Groups, n = f.C / f.Groups * f.R * f.S, total = checked(shape.Input.N * shape.P * shape.Q);
