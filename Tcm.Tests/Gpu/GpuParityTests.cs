@@ -31,7 +31,7 @@ public sealed class GpuParityTests
         {
             foreach (string family in KernelCases.Families.Keys)
             {
-                foreach (string version in VersionsOf(family))
+                foreach (string version in VersionsOf(family).Where(v => device != "simulator" || !IsRepeated(family, v)))
                 {
                     data.Add(device, family, version);
                 }
@@ -48,7 +48,7 @@ public sealed class GpuParityTests
         Choose(backend, family, version);
         bool simulated = device == "simulator";
         var failures = new List<string>();
-        var shared = simulated ? GpuCases.Small(family) : KernelCases.Families[family];
+        var shared = simulated ? GpuCases.Small(family, version) : KernelCases.Families[family];
         // The simulator is slow: there each shared case gets one of the two alignments, the tile cases both.
         var runs = shared.SelectMany((c, i) => simulated
                 ? new[] { (c, i % 2 == 0 ? AlignedGuard : OddGuard) }
@@ -158,6 +158,10 @@ public sealed class GpuParityTests
         "Images" or "Losses" or "Optimizers" => [nameof(GpuVersion.Auto)],
         _ => Enum.GetNames<GpuVersion>(),
     };
+
+    /// <summary>Training has three operations a shape, and at sizes for the simulator its default is the 64x64 block.</summary>
+    private static bool IsRepeated(string family, string version) =>
+        family == "ConvolutionTraining" && version == nameof(GpuConvolutionVersion.Gemm64);
 
     private static void Choose(GpuBackend backend, string family, string version)
     {
