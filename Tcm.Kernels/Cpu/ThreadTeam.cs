@@ -12,6 +12,7 @@ namespace Tcm.Kernels.Cpu;
 internal sealed unsafe class ThreadTeam : IDisposable
 {
     private const int SpinsBeforeSleep = 20_000;
+    private const int SpinsBeforeYield = 4_000;
     private const long Open = 1L << 31;
     private const long CountMask = Open - 1;
 
@@ -72,10 +73,18 @@ internal sealed unsafe class ThreadTeam : IDisposable
         TakeTasks();
         // All tasks are taken. Nobody may join any more; those who have joined finish their last task.
         Interlocked.And(ref _gate, ~Open);
-        var spinner = new SpinWait();
-        while ((Volatile.Read(ref _gate) & CountMask) != 0)
+        // A last task takes less than the system needs to give the core back to who yields it to another program (milliseconds
+        // on a busy machine). Only a helper that is itself kept off its core is worth yielding for.
+        for (int spins = 0; (Volatile.Read(ref _gate) & CountMask) != 0; spins++)
         {
-            spinner.SpinOnce(sleep1Threshold: -1);
+            if (spins < SpinsBeforeYield)
+            {
+                Thread.SpinWait(10);
+            }
+            else
+            {
+                Thread.Yield();
+            }
         }
         Volatile.Write(ref _busy, 0);
     }
