@@ -17,7 +17,7 @@ internal sealed class PolygonOffset
     /// <summary>Rings of the last <see cref="Execute"/>: outer rings clockwise on the screen, holes the other way round.</summary>
     public int RingCount => _winding.RingCount;
 
-    /// <summary>Ring <paramref name="index"/>; the one that reaches lowest on the screen is first. Valid until the next use.</summary>
+    /// <summary>Ring <paramref name="index"/>; in the order of Clipper's solution. Valid until the next use.</summary>
     public ReadOnlySpan<PixelPoint> Ring(int index) => _winding.Ring(index);
 
     /// <summary>Offsets the polygon, outwards for a positive <paramref name="delta"/>, and returns the number of rings.</summary>
