@@ -1,7 +1,12 @@
+using System.Runtime.InteropServices;
+
 namespace Tcm.Detect.Geometry;
 
 /// <summary>Two neighbours among the active edges that change places.</summary>
-internal readonly record struct SweepCrossing(SweepEdge Left, SweepEdge Right, PixelPoint At);
+internal readonly record struct SweepCrossing(SweepEdge Left, SweepEdge Right, PixelPoint At) : IAtHeight
+{
+    public int Y => At.Y;
+}
 
 /// <summary>
 /// The crossings between the active edges of one scanbeam: each inversion between the edges' order at its bottom and that at
@@ -57,16 +62,7 @@ internal sealed class SweepCrossings
     // Rounding may put a crossing below another one that must come first.
     private bool SortByHeight()
     {
-        for (int i = 1; i < _crossings.Count; i++)
-        {
-            var crossing = _crossings[i];
-            int at = i;
-            for (; at > 0 && _crossings[at - 1].At.Y < crossing.At.Y; at--)
-            {
-                _crossings[at] = _crossings[at - 1];
-            }
-            _crossings[at] = crossing;
-        }
+        HeightSort.Sort(CollectionsMarshal.AsSpan(_crossings));
         for (int i = 0; i < _crossings.Count; i++)
         {
             int next = i;
