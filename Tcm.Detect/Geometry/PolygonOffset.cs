@@ -21,7 +21,7 @@ internal sealed class PolygonOffset
     public ReadOnlySpan<PixelPoint> Ring(int index) => _winding.Ring(index);
 
     /// <summary>Offsets the polygon, outwards for a positive <paramref name="delta"/>, and returns the number of rings.</summary>
-    public int Execute(ReadOnlySpan<PixelPoint> polygon, double delta) => _winding.Execute(BuildRaw(polygon, delta));
+    public int Execute(ReadOnlySpan<PixelPoint> polygon, double delta) => _winding.Execute(BuildRaw(polygon, delta), framed: delta <= 0);
 
     /// <summary>The offset outline before loops are removed; empty if nothing can come out.</summary>
     public ReadOnlySpan<PixelPoint> BuildRaw(ReadOnlySpan<PixelPoint> polygon, double delta)

@@ -21,12 +21,14 @@ internal sealed class PositiveWinding
     /// Finds the rings of <paramref name="outline"/> and returns their number: outer rings clockwise on the screen, holes
     /// the other way round. None if rounding left the outline without a consistent order.
     /// </summary>
-    public int Execute(ReadOnlySpan<PixelPoint> outline)
+    /// <param name="outline">Any closed outline.</param>
+    /// <param name="framed">Whether Clipper would put a frame around it, as it does to shrink, see <see cref="SweepBounds.Build"/>.</param>
+    public int Execute(ReadOnlySpan<PixelPoint> outline, bool framed = false)
     {
         _points.Clear();
         _rings.Clear();
         RemoveStraight(outline, _clean);
-        if (_clean.Count < 3 || !_sweep.Execute(_clean.Span))
+        if (_clean.Count < 3 || !_sweep.Execute(_clean.Span, framed))
         {
             return 0;
         }

@@ -1,4 +1,12 @@
+using System.Runtime.InteropServices;
+
 namespace Tcm.Detect.Geometry;
+
+/// <summary>The two edges that start at a local minimum.</summary>
+internal readonly record struct SweepMinimum(SweepEdge Left, SweepEdge Right) : IAtHeight
+{
+    public int Y => Left.Bottom.Y;
+}
 
 /// <summary>
 /// Cuts a closed outline at its local minima and maxima into bounds, chains of edges that only climb (Vatti 1992). A level
@@ -7,25 +15,25 @@ namespace Tcm.Detect.Geometry;
 /// </summary>
 internal sealed class SweepBounds
 {
-    private readonly List<(SweepEdge Left, SweepEdge Right)> _minima = [];
+    private static readonly SweepEdge Frame = BelowAll();
+
+    private readonly List<SweepMinimum> _minima = [];
     private SweepEdge[] _edges = [];
     private PixelPoint[] _points = [];
     private int[] _heights = [];
-    private long[] _order = [];
     private int _count;
     private int _heightCount;
 
-    /// <summary>Number of local minima.</summary>
-    public int MinimumCount => _minima.Count;
+    /// <summary>The local minima, lowest on the screen first.</summary>
+    public ReadOnlySpan<SweepMinimum> Minima => CollectionsMarshal.AsSpan(_minima);
 
     /// <summary>Distinct heights of the vertices, lowest on the screen first.</summary>
     public ReadOnlySpan<int> Heights => _heights.AsSpan(0, _heightCount);
 
-    /// <summary>The two edges that start at a minimum; lowest on the screen first, else in the order of the outline.</summary>
-    public (SweepEdge Left, SweepEdge Right) Minimum(int index) => _minima[(int)(uint)_order[index]];
-
     /// <summary>Finds the bounds of an outline. The edges are valid until the next use.</summary>
-    public void Build(ReadOnlySpan<PixelPoint> outline)
+    /// <param name="outline">No straight corners, no repeated points.</param>
+    /// <param name="framed">Clipper shrinks an outline inside a frame, whose minimum has a share in the unstable sort.</param>
+    public void Build(ReadOnlySpan<PixelPoint> outline, bool framed)
     {
         Reserve(outline.Length);
         outline.CopyTo(_points);
@@ -36,11 +44,22 @@ internal sealed class SweepBounds
         {
             AddIfMinimum(i);
         }
-        for (int i = 0; i < _minima.Count; i++)
+        if (framed)
         {
-            _order[i] = ((long)-_minima[i].Left.Bottom.Y << 32) + i;
+            _minima.Add(new SweepMinimum(Frame, Frame));
         }
-        _order.AsSpan(0, _minima.Count).Sort();
+        HeightSort.Sort(CollectionsMarshal.AsSpan(_minima));
+        if (framed)
+        {
+            _minima.RemoveAt(0);
+        }
+    }
+
+    private static SweepEdge BelowAll()
+    {
+        var edge = new SweepEdge();
+        edge.Set(new PixelPoint(0, int.MaxValue), new PixelPoint(0, int.MaxValue), 0);
+        return edge;
     }
 
     private void Reserve(int count)
@@ -57,7 +76,6 @@ internal sealed class SweepBounds
         }
         _points = new PixelPoint[2 * count];
         _heights = new int[2 * count];
-        _order = new long[2 * count];
     }
 
     private void FindHeights()
@@ -107,7 +125,7 @@ internal sealed class SweepBounds
         bool levelForward = level && Ends(i, 1).From.X < Ends(i, 1).To.X;
         var forward = Climb(level && !levelForward ? i + 1 : i, 1);
         var backward = Climb(level && !levelForward ? i : i - 1, -1);
-        _minima.Add(forward.Slope < backward.Slope ? (backward, forward) : (forward, backward));
+        _minima.Add(forward.Slope < backward.Slope ? new(backward, forward) : new(forward, backward));
     }
 
     // Links the edges of a bound from its lowest edge on.

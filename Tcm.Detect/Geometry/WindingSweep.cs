@@ -25,7 +25,7 @@ internal sealed class WindingSweep
     public RingParts Rings => _rings;
 
     /// <summary>Sweeps over an outline without straight corners. False, with no rings, if rounding left no consistent order of the edges.</summary>
-    public bool Execute(ReadOnlySpan<PixelPoint> outline)
+    public bool Execute(ReadOnlySpan<PixelPoint> outline, bool framed)
     {
         _rings.Clear();
         _joins.Clear();
@@ -33,7 +33,7 @@ internal sealed class WindingSweep
         _levels.Clear();
         _drawnLevels.Clear();
         _nextMinimum = 0;
-        _bounds.Build(outline);
+        _bounds.Build(outline, framed);
         var heights = _bounds.Heights;
         Start(heights[0]);
         foreach (int top in heights[1..])
@@ -62,13 +62,9 @@ internal sealed class WindingSweep
     // Enters the bounds that start at this height.
     private void Start(int y)
     {
-        for (; _nextMinimum < _bounds.MinimumCount; _nextMinimum++)
+        for (var minima = _bounds.Minima; _nextMinimum < minima.Length && minima[_nextMinimum].Y == y; _nextMinimum++)
         {
-            var (left, right) = _bounds.Minimum(_nextMinimum);
-            if (left.Bottom.Y != y)
-            {
-                return;
-            }
+            var (left, right) = minima[_nextMinimum];
             Insert(left, 0);
             Insert(right, left.Position + 1);
             left.WindingLeft = left.Position == 0 ? 0 : WindingRight(_active[left.Position - 1]);
