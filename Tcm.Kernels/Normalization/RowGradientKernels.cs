@@ -5,12 +5,12 @@ using Tcm.Kernels.Gpu;
 namespace Tcm.Kernels.Normalization;
 
 // Gradients of LayerNorm, L2 normalisation and softmax of rows. One group of 128 threads a row, sums through shared memory.
-// dgamma and dbeta are sums over all rows: LayerNorm leaves mean and 1/std of each row, ColumnSums adds blocks of 256 rows (a
+// dgamma and dbeta are sums over all rows: LayerNorm leaves mean and 1/std of each row, ColumnSums adds blocks of 128 rows (a
 // group takes 32 neighbouring columns, 8 threads share the rows of each), AddBlocks adds the blocks in their order. No float
 // atomics, so that results repeat.
 internal static class RowGradientKernels
 {
-    public const int ColumnTile = 32, ColumnThreads = 8, RowBlock = 256;
+    public const int ColumnTile = 32, ColumnThreads = 8, RowBlock = 128;
 
     /// <summary>dx = (g - mean(g) - xhat mean(g xhat)) / std with g = dy gamma, xhat = (x - mean) / std</summary>
     public static void LayerNorm(RowGradientArgs args)
