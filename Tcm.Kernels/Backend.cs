@@ -47,7 +47,7 @@ public abstract class Backend : IDisposable
     public abstract Images.ImageInput Images { get; }
 
     /// <summary>BatchNorm2d while training.</summary>
-    public virtual Normalization.BatchNormalization BatchNormalization => throw new DeviceException("this device has no kernels for training yet");
+    public abstract Normalization.BatchNormalization BatchNormalization { get; }
 
     /// <summary>Losses over maps, with their gradients.</summary>
     public abstract Losses.PixelLosses Losses { get; }

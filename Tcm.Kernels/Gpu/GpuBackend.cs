@@ -48,6 +48,7 @@ public sealed class GpuBackend : Backend
         MatrixProduct = new GpuMatrixProducts(this);
         Attention = new GpuAttention(this);
         Normalization = new GpuNormalization(this);
+        BatchNormalization = new GpuBatchNormalization(this);
         Elementwise = new GpuElementwise(this);
         Reduction = new GpuReduction(this);
         Pooling = new GpuPooling(this);
@@ -78,6 +79,9 @@ public sealed class GpuBackend : Backend
 
     /// <inheritdoc/>
     public override RowNormalization Normalization { get; }
+
+    /// <inheritdoc/>
+    public override BatchNormalization BatchNormalization { get; }
 
     /// <inheritdoc/>
     public override ElementwiseMaps Elementwise { get; }

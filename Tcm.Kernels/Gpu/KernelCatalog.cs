@@ -25,5 +25,8 @@ internal static class KernelCatalog
         .. ElementwiseKernels.All, .. ReductionKernels.All, .. PoolingKernels.All, .. ResamplingKernels.All,
         .. DataMovementKernels.All, .. ImageKernels.All, .. BalancedEntropyKernels.All, .. MapLossKernels.All,
         .. OptimizerKernels.All, .. PeakKernels.All,
+        .. ActivationGradientKernels.All, .. RowGradientKernels.All, .. BatchNormKernels.All, .. PoolingGradientKernels.All,
+        .. ResamplingGradientKernels.All, .. EmbeddingGradientKernels.All, .. AttentionGradientKernels.All,
+        .. NaiveAttentionGradientKernels.All,
     ];
 }

@@ -4,6 +4,7 @@ using ILGPU;
 using ILGPU.Backends.PTX;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
+using Tcm.Kernels.Attention;
 using Tcm.Kernels.Gpu;
 using Tcm.Kernels.MatrixProduct;
 
@@ -60,6 +61,18 @@ public sealed class KernelCompilationTests
         }
     }
 
+    [Theory]
+    [InlineData(nameof(AttentionGradientKernels.FlashQuery), 9)]
+    [InlineData(nameof(AttentionGradientKernels.FlashKeyValue), 3)]
+    public void Attention_gradients_keep_scores_in_shared_memory(string method, int barriers)
+    {
+        var (kernel, ptx) = Compile(90).Single(t => t.Key.Method.Name == method);
+        Assert.True(PtxLint.Count(ptx, "ld.shared.v4.f32") >= 24, $"{kernel}: no 128-bit loads");
+        Assert.True(PtxLint.Count(ptx, "ld.global.v4.f32") >= 4, $"{kernel}: no 128-bit loads");
+        Assert.Equal(barriers, PtxLint.Count(ptx, "bar.sync"));
+        AssertTypedAccess(kernel, ptx);
+    }
+
     [Fact]
     public void Text_does_not_depend_on_what_was_compiled_before()
     {
@@ -73,7 +86,7 @@ public sealed class KernelCompilationTests
         string? ptxas = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
             .Select(folder => Path.Combine(folder, "ptxas")).FirstOrDefault(File.Exists);
         Assert.SkipWhen(ptxas is null, "ptxas is not on the PATH");
-        foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.Name is "Tile64" or "Tile128" or "Flash"))
+        foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.Name is "Tile64" or "Tile128" or "Flash" or "FlashQuery" or "FlashKeyValue"))
         {
             Assert.Contains(" 0 bytes spill stores, 0 bytes spill loads", Assemble(ptxas!, ptx), StringComparison.Ordinal);
             Assert.NotNull(kernel);

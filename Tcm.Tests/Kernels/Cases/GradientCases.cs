@@ -31,60 +31,65 @@ internal static class GradientCases
         }
     }
 
-    private static IEnumerable<KernelCase> Rows()
+    private static IEnumerable<KernelCase> Rows() =>
+        from s in new[] { (1, 1), (5, 8), (7, 15), (3, 33), (35, 64), (2, 127), (6, 1024), (300, 20) }
+        from kernelCase in Rows(s.Item1, s.Item2)
+        select kernelCase;
+
+    public static IEnumerable<KernelCase> Rows(int rows, int columns)
     {
-        foreach (var (rows, columns) in new[] { (1, 1), (5, 8), (7, 15), (3, 33), (35, 64), (2, 127), (6, 1024), (300, 20) })
-        {
-            int n = rows * columns;
-            yield return new($"LayerNorm gradient ({rows},{columns})", [n, columns, n], n + (2 * columns), (b, _, x, y) =>
-                b.Normalization.LayerNormBackward(rows, columns, 1e-5f, x[0], x[1], x[2], y.Part(0, n), y.Part(n, columns),
-                    y.Part(n + columns, columns)))
-            { Atol = 2e-5f };
-            yield return new($"L2Normalize gradient ({rows},{columns})", [n, n], n, (b, _, x, y) =>
-                b.Normalization.L2NormalizeBackward(rows, columns, 1e-12f, x[0], x[1], y))
-            { Atol = 5e-6f };
-            yield return new($"L2Normalize gradient, small norm ({rows},{columns})", [n, n], n, (b, _, x, y) =>
-                b.Normalization.L2NormalizeBackward(rows, columns, 1e3f, x[0], x[1], y));
-            yield return new($"Softmax gradient ({rows},{columns})", [n, n], n, (b, _, x, y) =>
-                b.Normalization.SoftmaxBackward(rows, columns, x[0], x[1], y))
-            { Atol = 2e-5f };
-        }
+        int n = rows * columns;
+        yield return LayerNorm(rows, columns);
+        yield return new($"L2Normalize gradient ({rows},{columns})", [n, n], n, (b, _, x, y) =>
+            b.Normalization.L2NormalizeBackward(rows, columns, 1e-12f, x[0], x[1], y))
+        { Atol = 5e-6f };
+        yield return new($"L2Normalize gradient, small norm ({rows},{columns})", [n, n], n, (b, _, x, y) =>
+            b.Normalization.L2NormalizeBackward(rows, columns, 1e3f, x[0], x[1], y));
+        yield return new($"Softmax gradient ({rows},{columns})", [n, n], n, (b, _, x, y) =>
+            b.Normalization.SoftmaxBackward(rows, columns, x[0], x[1], y))
+        { Atol = 2e-5f };
     }
 
-    private static IEnumerable<KernelCase> BatchNorms()
+    public static KernelCase LayerNorm(int rows, int columns)
     {
-        foreach (var (images, channels, pixels) in new[] { (2, 3, 5), (1, 8, 64), (3, 17, 33), (4, 5, 1), (2, 2, 900) })
+        int n = rows * columns;
+        return new($"LayerNorm gradient ({rows},{columns})", [n, columns, n], n + (2 * columns), (b, _, x, y) =>
+            b.Normalization.LayerNormBackward(rows, columns, 1e-5f, x[0], x[1], x[2], y.Part(0, n), y.Part(n, columns),
+                y.Part(n + columns, columns)))
+        { Atol = 2e-5f };
+    }
+
+    private static IEnumerable<KernelCase> BatchNorms() =>
+        from s in new[] { (2, 3, 5), (1, 8, 64), (3, 17, 33), (4, 5, 1), (2, 2, 900) }
+        from training in new[] { true, false }
+        from activation in new[] { Activation.None, Activation.Relu }
+        from kernelCase in BatchNorm(s.Item1, s.Item2, s.Item3, training, activation)
+        select kernelCase;
+
+    public static IEnumerable<KernelCase> BatchNorm(int images, int channels, int pixels, bool training, Activation activation)
+    {
+        var shape = new BatchNormShape(images, channels, pixels, 1e-5f, 0.1f, training);
+        int n = (int)shape.Length;
+        // y, mean, 1/std, running mean and variance.
+        yield return new($"BatchNorm2d {shape} {activation}", [n, channels, channels, n], n + (4 * channels), (b, _, x, y) =>
         {
-            foreach (bool training in new[] { true, false })
+            var (result, mean, spread) = (y.Part(0, n), y.Part(n, channels), y.Part(n + channels, channels));
+            var (average, variance) = (y.Part(n + (2 * channels), channels), y.Part(n + (3 * channels), channels));
+            b.Fill(variance, 0.7f);
+            b.BatchNormalization.Forward(shape, activation, x[0], x[1], x[2], x[3], average, variance, result, mean, spread);
+        })
+        { Atol = 1e-5f };
+        // dx, dgamma, dbeta, and dy behind the activation.
+        yield return new($"BatchNorm2d gradient {shape} {activation}", [n, n, channels, channels, n], (2 * n) + (4 * channels),
+            (b, _, x, y) =>
             {
-                foreach (var activation in new[] { Activation.None, Activation.Relu })
-                {
-                    var shape = new BatchNormShape(images, channels, pixels, 1e-5f, 0.1f, training);
-                    int n = (int)shape.Length;
-                    // y, mean, 1/std, running mean and variance.
-                    yield return new($"BatchNorm2d {shape} {activation}", [n, channels, channels, n], n + (4 * channels),
-                        (b, _, x, y) =>
-                        {
-                            var (result, mean, spread) = (y.Part(0, n), y.Part(n, channels), y.Part(n + channels, channels));
-                            var (average, variance) = (y.Part(n + (2 * channels), channels), y.Part(n + (3 * channels), channels));
-                            b.Fill(variance, 0.7f);
-                            b.BatchNormalization.Forward(shape, activation, x[0], x[1], x[2], x[3], average, variance, result, mean, spread);
-                        })
-                    { Atol = 1e-5f };
-                    // dx, dgamma, dbeta, and dy behind the activation.
-                    yield return new($"BatchNorm2d gradient {shape} {activation}", [n, n, channels, channels, n],
-                        (2 * n) + (4 * channels), (b, _, x, y) =>
-                        {
-                            var (dx, dy) = (y.Part(0, n), y.Part(n, n));
-                            Slice Vector(int i) => y.Part((2 * n) + (i * channels), channels);
-                            b.Copy(x[4], dy);
-                            b.Fill(Vector(3), 1.3f);
-                            b.BatchNormalization.Backward(shape, activation, x[0], x[1], x[2], x[3], Vector(3), dy, dx, Vector(0), Vector(1));
-                        })
-                    { Atol = 3e-5f };
-                }
-            }
-        }
+                var (dx, dy) = (y.Part(0, n), y.Part(n, n));
+                Slice Vector(int i) => y.Part((2 * n) + (i * channels), channels);
+                b.Copy(x[4], dy);
+                b.Fill(Vector(3), 1.3f);
+                b.BatchNormalization.Backward(shape, activation, x[0], x[1], x[2], x[3], Vector(3), dy, dx, Vector(0), Vector(1));
+            })
+        { Atol = 3e-5f };
     }
 
     private static IEnumerable<KernelCase> Images()
@@ -123,18 +128,18 @@ internal static class GradientCases
 
     private static IEnumerable<KernelCase> Attentions()
     {
-        yield return Packed(1, 1, 1, 1, causal: false);
-        yield return Packed(2, 3, 5, 8, causal: false);
-        yield return Packed(1, 2, 18, 6, causal: true);
-        yield return Packed(1, 2, 37, 17, causal: false);
-        yield return Packed(2, 1, 70, 20, causal: true);
-        yield return Cross(new(2, 3, 5, 7, 8, 0.35f, false, 24, 48, 48));
-        yield return Cross(new(1, 2, 23, 129, 17, 0.24f, false, 34, 68, 68));
-        yield return Cross(new(1, 4, 1, 50, 16, 0.25f, false, 64, 128, 128));
+        yield return PackedAttention(1, 1, 1, 1, causal: false);
+        yield return PackedAttention(2, 3, 5, 8, causal: false);
+        yield return PackedAttention(1, 2, 18, 6, causal: true);
+        yield return PackedAttention(1, 2, 37, 17, causal: false);
+        yield return PackedAttention(2, 1, 70, 20, causal: true);
+        yield return CrossAttention(new(2, 3, 5, 7, 8, 0.35f, false, 24, 48, 48));
+        yield return CrossAttention(new(1, 2, 23, 129, 17, 0.24f, false, 34, 68, 68));
+        yield return CrossAttention(new(1, 4, 1, 50, 16, 0.25f, false, 64, 128, 128));
     }
 
     /// <summary>q, k and v side by side in the rows of one tensor, and so their gradients.</summary>
-    private static KernelCase Packed(int batch, int heads, int tokens, int headDim, bool causal)
+    public static KernelCase PackedAttention(int batch, int heads, int tokens, int headDim, bool causal)
     {
         int w = heads * headDim, n = batch * tokens * 3 * w;
         var s = new AttentionShape(batch, heads, tokens, tokens, headDim, MathF.Pow(headDim, -0.5f), causal, 3 * w, 3 * w, 3 * w);
@@ -144,7 +149,7 @@ internal static class GradientCases
     }
 
     /// <summary>k and v side by side.</summary>
-    private static KernelCase Cross(AttentionShape s)
+    public static KernelCase CrossAttention(AttentionShape s)
     {
         int queries = s.Batch * s.Queries * s.Width, keys = s.Batch * s.Keys * 2 * s.Width;
         return new($"Attention gradient {s}", [queries, keys, queries], queries + keys, (b, _, x, y) =>
