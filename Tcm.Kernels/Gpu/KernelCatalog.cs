@@ -26,4 +26,7 @@ internal static class KernelCatalog
         .. DataMovementKernels.All, .. ImageKernels.All, .. BalancedEntropyKernels.All, .. MapLossKernels.All,
         .. OptimizerKernels.All, .. PeakKernels.All,
     ];
+
+    /// <summary>Kernels that only the simulator runs, in place of those in inline PTX.</summary>
+    public static IReadOnlyList<GpuKernel> Emulated { get; } = [.. Conv2dKernels.Emulated(), .. MatrixKernels.Emulated()];
 }
