@@ -77,13 +77,16 @@ public sealed class GpuBackend : Backend
     internal static bool Supports(Accelerator accelerator, Precision precision) => precision == Precision.Fp32
         || accelerator is CPUAccelerator || (accelerator is CudaAccelerator cuda && cuda.Architecture >= CudaArchitecture.SM_80);
 
+    /// <summary>Whether this device can.</summary>
+    internal bool Supports(Precision precision) => Supports(_accelerator, precision);
+
     /// <summary>The simulator runs kernels in inline PTX as their emulation in C#.</summary>
     internal bool IsSimulator => _accelerator is CPUAccelerator;
 
     /// <exception cref="DeviceException">The device has no tensor cores for this precision.</exception>
     internal void RequireTensorCores(Precision precision)
     {
-        if (!Supports(_accelerator, precision))
+        if (!Supports(precision))
         {
             throw NoTensorCores(Name, precision);
         }
