@@ -91,14 +91,16 @@ public sealed class DeviceTests
         string name = NativeLibrary.TryLoad("libcuda.so.1", out _) || OperatingSystem.IsWindows() ? "cpu" : "auto";
         var devices = context.LoadFromAssemblyPath(typeof(Devices).Assembly.Location).GetType(typeof(Devices).FullName!)!;
         Assert.NotSame(typeof(Devices), devices);
-        using (var backend = (IDisposable)devices.GetMethod(nameof(Devices.Open))!.Invoke(null, [name, 1, 0])!)
+        var open = devices.GetMethod(nameof(Devices.Open))!;
+        object fp32 = Enum.ToObject(open.GetParameters()[2].ParameterType, 0);
+        using (var backend = (IDisposable)open.Invoke(null, [name, 1, fp32])!)
         {
             Assert.Equal("cpu", backend.GetType().GetProperty(nameof(Backend.Name))!.GetValue(backend));
         }
         Assert.NotEmpty(context.Requested);
         Assert.DoesNotContain(context.Requested, n => n.StartsWith("ILGPU", StringComparison.Ordinal));
         // The recorder does see it once a GPU is asked for.
-        Assert.Throws<TargetInvocationException>(() => devices.GetMethod(nameof(Devices.Open))!.Invoke(null, ["cuda:1000", 1, 0]));
+        Assert.Throws<TargetInvocationException>(() => open.Invoke(null, ["cuda:1000", 1, fp32]));
         Assert.Contains("ILGPU", context.Requested);
     }
 

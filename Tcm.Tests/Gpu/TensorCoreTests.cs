@@ -98,6 +98,22 @@ public sealed class TensorCoreTests
         }
     }
 
+    /// <summary>.NET's half precision, over all its values and what lies between them.</summary>
+    [Fact]
+    public void Half_precision_is_that_of_dotnet()
+    {
+        for (int bits = 0; bits < 0x7C00; bits++)
+        {
+            float value = (float)BitConverter.UInt16BitsToHalf((ushort)bits);
+            float next = bits == 0x7BFF ? 65536 : (float)BitConverter.UInt16BitsToHalf((ushort)(bits + 1));
+            foreach (float x in new[] { value, value + (next - value) / 2, value + (next - value) * 0.49f, value + (next - value) * 0.51f })
+            {
+                Assert.Equal((float)(Half)x, TensorFormats.Round(Precision.Fp16, x));
+                Assert.Equal((float)(Half)(-x), TensorFormats.Round(Precision.Fp16, -x));
+            }
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Formats))]
     public void A_chunk_holds_its_values_in_order(Precision precision)

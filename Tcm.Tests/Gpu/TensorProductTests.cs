@@ -17,18 +17,11 @@ public sealed class TensorProductTests
 
     private static readonly Precision[] formats = [Precision.Tf32, Precision.Fp16, Precision.Bf16];
 
-    public static TheoryData<Precision, int> Tiles()
+    /// <summary>Every format and every tile; what the format changes and what the tile changes do not meet.</summary>
+    public static TheoryData<Precision, int> Tiles => new()
     {
-        var data = new TheoryData<Precision, int>();
-        foreach (var precision in formats)
-        {
-            for (int tile = 0; tile < TensorTiles.Sizes.Count; tile++)
-            {
-                data.Add(precision, tile);
-            }
-        }
-        return data;
-    }
+        { Precision.Tf32, 0 }, { Precision.Fp16, 1 }, { Precision.Bf16, 2 }, { Precision.Bf16, 0 },
+    };
 
     public static TheoryData<Precision> Formats => [.. formats];
 
@@ -43,7 +36,9 @@ public sealed class TensorProductTests
     }
 
     [Theory]
-    [MemberData(nameof(Tiles))]
+    [InlineData(Precision.Fp16, 0)]
+    [InlineData(Precision.Tf32, 1)]
+    [InlineData(Precision.Bf16, 2)]
     public void Convolutions_are_exact(Precision precision, int tile)
     {
         Run(precision, tile, AlignedGuard, Convolve(new(6, 70, 3, 3, 1, 1), new(2, 6, 6), Activation.None));
@@ -62,20 +57,17 @@ public sealed class TensorProductTests
     }
 
     [Theory]
-    [MemberData(nameof(Formats))]
-    public void Products_are_exact_whatever_is_transposed(Precision precision)
+    [InlineData(Precision.Tf32, false, false)]
+    [InlineData(Precision.Bf16, false, true)]
+    [InlineData(Precision.Fp16, true, false)]
+    [InlineData(Precision.Tf32, true, true)]
+    [InlineData(Precision.Fp16, true, true)]
+    public void Products_are_exact_whatever_is_transposed(Precision precision, bool a, bool b)
     {
-        foreach (bool a in new[] { false, true })
-        {
-            foreach (bool b in new[] { false, true })
-            {
-                Run(precision, 2, AlignedGuard, Multiply(new(2, 20, 68, 36, a, b, 20 * 36, 68 * 36, 20 * 68)));
-                Run(precision, 2, OddGuard, Multiply(new(2, 3, 65, 37, a, b, 0, 65 * 37, 3 * 65 + 5)));
-            }
-        }
+        Run(precision, 2, AlignedGuard, Multiply(new(2, 20, 68, 36, a, b, 20 * 36, 68 * 36, 20 * 68)));
+        Run(precision, 2, OddGuard, Multiply(new(2, 3, 65, 37, a, b, 0, 65 * 37, 3 * 65 + 5)));
     }
 
-    /// <summary>An image full of infinities in the padding's place would show; NaN guards of the cases do the same in memory.</summary>
     [Theory]
     [MemberData(nameof(Formats))]
     public void Factors_are_rounded_to_the_format(Precision precision)
