@@ -75,6 +75,38 @@ internal struct GpuActivate<T> : IGpuUnary where T : struct, IGpuActivation
     public readonly float Apply(float x) => T.Apply(x);
 }
 
+/// <summary>
+/// An activation chosen when the kernel runs, by a branch that all threads take the same way: for kernels that are too large
+/// to exist once for each activation.
+/// </summary>
+internal readonly struct GpuActivationByNumber(int activation) : IGpuUnary
+{
+    private readonly int _activation = activation;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public float Apply(float x)
+    {
+        float y = x;
+        if (_activation == (int)Activation.Relu)
+        {
+            y = GpuRelu.Apply(x);
+        }
+        else if (_activation == (int)Activation.QuickGelu)
+        {
+            y = GpuQuickGelu.Apply(x);
+        }
+        else if (_activation == (int)Activation.Gelu)
+        {
+            y = GpuGelu.Apply(x);
+        }
+        else if (_activation == (int)Activation.Sigmoid)
+        {
+            y = GpuSigmoid.Apply(x);
+        }
+        return y;
+    }
+}
+
 /// <summary>scale * x + offset</summary>
 internal readonly struct GpuAffine(float scale, float offset) : IGpuUnary
 {

@@ -29,4 +29,7 @@ internal static class KernelCatalog
         .. ResamplingGradientKernels.All, .. EmbeddingGradientKernels.All, .. AttentionGradientKernels.All,
         .. NaiveAttentionGradientKernels.All,
     ];
+
+    /// <summary>Kernels that only the simulator runs, in place of those in inline PTX.</summary>
+    public static IReadOnlyList<GpuKernel> Emulated { get; } = [.. Conv2dKernels.Emulated(), .. MatrixKernels.Emulated()];
 }
