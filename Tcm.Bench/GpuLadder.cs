@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Tcm.Kernels;
 using Tcm.Kernels.Attention;
 using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Elementwise;
@@ -15,9 +16,13 @@ namespace Tcm.Bench;
 /// <summary>The rungs of a GPU's kernels, and the ceiling that their arithmetic is held against.</summary>
 internal static class GpuLadder
 {
-    /// <summary>Every version that some family has, the readable ones first and the default last.</summary>
-    public static IReadOnlyList<string> Rungs =>
-        [.. Enum.GetNames<GpuConvolutionVersion>().Union(Enum.GetNames<GpuMatrixVersion>()).Where(r => r != "Auto"), "Auto"];
+    /// <summary>Every version that some family has on this device, the readable ones first and the default last.</summary>
+    public static IReadOnlyList<string> Rungs(GpuBackend backend) =>
+        [.. Enum.GetNames<GpuConvolutionVersion>().Union(Enum.GetNames<GpuMatrixVersion>())
+            .Where(r => r != "Auto" && backend.Supports(PrecisionOf(r))), "Auto"];
+
+    /// <summary>What a version rounds its factors to. The ceiling of <see cref="PeakGflops"/> is that of FP32 alone.</summary>
+    public static Precision PrecisionOf(string rung) => Enum.TryParse(rung, out Precision precision) ? precision : Precision.Fp32;
 
     /// <summary>Makes the families that have this version use it, the others their default.</summary>
     /// <returns>Whether a family has the version.</returns>

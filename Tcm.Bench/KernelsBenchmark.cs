@@ -55,9 +55,10 @@ internal static class KernelsBenchmark
         {
             using var backend = (GpuBackend)Devices.Open(device, threads);
             double peak = GpuLadder.PeakGflops(backend);
-            foreach (string rung in GpuLadder.Rungs)
+            foreach (string rung in GpuLadder.Rungs(backend))
             {
-                rows.AddRange(new Ladder(backend, rung, peak) { Applies = GpuLadder.Choose(backend, rung) }.Measure());
+                double ceiling = GpuLadder.PrecisionOf(rung) == Precision.Fp32 ? peak : double.NaN;
+                rows.AddRange(new Ladder(backend, rung, ceiling) { Applies = GpuLadder.Choose(backend, rung) }.Measure());
             }
         }
         Console.WriteLine(description);

@@ -54,7 +54,7 @@ public sealed class TextDetector : IDisposable
     /// <param name="options">Device, sizes, post-processing.</param>
     public static TextDetector Load(Checkpoint checkpoint, TcmConfig config, TextDetectorOptions options)
     {
-        var backend = Devices.Open(options.Device, options.Threads);
+        var backend = Devices.Open(options.Device, options.Threads, options.Precision);
         try
         {
             return new TextDetector(() => new TcmModel(checkpoint, config, backend), config, options, ownsBackend: true);

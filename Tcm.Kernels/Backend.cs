@@ -16,6 +16,9 @@ public abstract class Backend : IDisposable
     /// <summary>The device in words, with the instruction set or compute capability in use.</summary>
     public abstract string Description { get; }
 
+    /// <summary>What matrix products and convolutions round their factors to; FP32 unless the backend was opened otherwise.</summary>
+    public virtual Precision Precision => Precision.Fp32;
+
     /// <summary>2-d convolutions and the 2x2 transposed convolution.</summary>
     public abstract Convolution.Convolution2d Convolution { get; }
 
@@ -47,7 +50,7 @@ public abstract class Backend : IDisposable
     public abstract Images.ImageInput Images { get; }
 
     /// <summary>BatchNorm2d while training.</summary>
-    public virtual Normalization.BatchNormalization BatchNormalization => throw new DeviceException("this device has no kernels for training yet");
+    public abstract Normalization.BatchNormalization BatchNormalization { get; }
 
     /// <summary>Losses over maps, with their gradients.</summary>
     public abstract Losses.PixelLosses Losses { get; }

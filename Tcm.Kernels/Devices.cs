@@ -16,23 +16,31 @@ public static class Devices
     /// else the CPU.</summary>
     /// <param name="name">The device; upper and lower case are the same; <c>cuda</c> means <c>cuda:0</c>.</param>
     /// <param name="threads">Threads of the CPU backend, 0 for one a core.</param>
-    /// <exception cref="DeviceException">There is no such device.</exception>
-    public static Backend Open(string name, int threads = 0)
+    /// <param name="precision">What matrix products and convolutions may round their factors to. Gradients are products too:
+    /// meant for inference.</param>
+    /// <exception cref="DeviceException">There is no such device, or it cannot compute in that precision: the CPU and OpenCL
+    /// devices have <see cref="Precision.Fp32"/> only.</exception>
+    public static Backend Open(string name, int threads = 0, Precision precision = Precision.Fp32)
     {
         ArgumentNullException.ThrowIfNull(name);
         string[] parts = name.Trim().ToLowerInvariant().Split(':');
         return parts switch
         {
-            ["cpu"] => new CpuBackend(threads),
-            ["auto"] => Gpu.GpuDevices.HasCuda() ? Gpu.GpuDevices.Open("cuda", 0) : new CpuBackend(threads),
-            ["cuda" or "opencl"] => Gpu.GpuDevices.Open(parts[0], 0),
+            ["cpu"] => OpenCpu(threads, precision),
+            ["auto"] => Gpu.GpuDevices.HasCuda() ? Gpu.GpuDevices.Open("cuda", 0, precision) : OpenCpu(threads, precision),
+            ["cuda" or "opencl"] => Gpu.GpuDevices.Open(parts[0], 0, precision),
             ["cuda" or "opencl", string digits]
                 when int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int index)
-                => Gpu.GpuDevices.Open(parts[0], index),
+                => Gpu.GpuDevices.Open(parts[0], index, precision),
             _ => throw new DeviceException(
                 $"'{name}' is not a device; expected auto, cpu, cuda, cuda:i, opencl or opencl:i with i = 0, 1, ..."),
         };
     }
+
+    private static CpuBackend OpenCpu(int threads, Precision precision) => precision == Precision.Fp32
+        ? new CpuBackend(threads)
+        : throw new DeviceException($"cpu: {precision} needs tensor cores (CUDA, compute capability 8.0 or later); the CPU "
+            + "computes in Fp32");
 
     /// <summary>The CPU, then every CUDA and OpenCL device that the drivers of this machine report.</summary>
     public static IReadOnlyList<DeviceInfo> List()

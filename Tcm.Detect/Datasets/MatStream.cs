@@ -146,9 +146,10 @@ internal sealed class MatStream(string path, Stream stream) : IDisposable
         {
             return stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is InvalidDataException or IOException)
         {
-            throw Damaged(e.Message);
+            // Some damages of packed data make the unpacker fail with an error of its own, which is an IOException.
+            throw Damaged(e.Message.ReplaceLineEndings(" "));
         }
     }
 

@@ -17,11 +17,11 @@ internal sealed class PolygonOffset
     /// <summary>Rings of the last <see cref="Execute"/>: outer rings clockwise on the screen, holes the other way round.</summary>
     public int RingCount => _winding.RingCount;
 
-    /// <summary>Ring <paramref name="index"/>; the one that reaches lowest on the screen is first. Valid until the next use.</summary>
+    /// <summary>Ring <paramref name="index"/>; in the order of Clipper's solution. Valid until the next use.</summary>
     public ReadOnlySpan<PixelPoint> Ring(int index) => _winding.Ring(index);
 
     /// <summary>Offsets the polygon, outwards for a positive <paramref name="delta"/>, and returns the number of rings.</summary>
-    public int Execute(ReadOnlySpan<PixelPoint> polygon, double delta) => _winding.Execute(BuildRaw(polygon, delta));
+    public int Execute(ReadOnlySpan<PixelPoint> polygon, double delta) => _winding.Execute(BuildRaw(polygon, delta), framed: delta <= 0);
 
     /// <summary>The offset outline before loops are removed; empty if nothing can come out.</summary>
     public ReadOnlySpan<PixelPoint> BuildRaw(ReadOnlySpan<PixelPoint> polygon, double delta)

@@ -37,6 +37,6 @@ public abstract partial class MultiHeadAttention
         BackwardCore(shape, q, k, v, dy, dq, dk, dv);
     }
 
-    private protected virtual void BackwardCore(AttentionShape shape, Slice q, Slice k, Slice v, Slice dy, Slice dq, Slice dk,
-        Slice dv) => throw new DeviceException("this device has no kernels for training yet");
+    private protected abstract void BackwardCore(AttentionShape shape, Slice q, Slice k, Slice v, Slice dy, Slice dq, Slice dk,
+        Slice dv);
 }

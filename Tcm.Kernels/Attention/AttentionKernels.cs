@@ -13,13 +13,13 @@ namespace Tcm.Kernels.Attention;
 //             Heads of up to 64 or up to 128 floats. <- default
 internal static class AttentionKernels
 {
-    private const int Tile = 32;
+    public const int Tile = 32;
 
     /// <summary>Float4 between rows of the score tile; one of padding.</summary>
-    private const int ScoreStride = Tile / 4 + 1;
+    public const int ScoreStride = Tile / 4 + 1;
 
     /// <summary>Stands for minus infinity; exp(Masked - m) is 0 for every m that occurs.</summary>
-    private const float Masked = -1e30f;
+    public const float Masked = -1e30f;
 
     public const int FlashGroupSize = 128;
 
@@ -69,7 +69,7 @@ internal static class AttentionKernels
         int tx = Group.IdxX % 16, row = Group.IdxX / 16 * 4;
         int firstQuery = block * Tile, column = head * args.HeadDim;
 
-        LoadTile<TWidth>(q, args.Q, args, args.QueryStride, batch * args.Queries, firstQuery, args.Queries, column);
+        LoadTile<TWidth>(q, args.Q, args.HeadDim, args.Vector, args.QueryStride, batch * args.Queries, firstQuery, args.Queries, column);
         Tile4x4 near = default, far = default;
         var max = new Float4(Masked, Masked, Masked, Masked);
         var sum = default(Float4);
@@ -77,7 +77,7 @@ internal static class AttentionKernels
         for (int firstKey = 0; firstKey < lastKey; firstKey += Tile)
         {
             Group.Barrier(); // the values and weights of the last tile have been used
-            LoadTile<TWidth>(kv, args.K, args, args.KeyStride, batch * args.Keys, firstKey, args.Keys, column);
+            LoadTile<TWidth>(kv, args.K, args.HeadDim, args.Vector, args.KeyStride, batch * args.Keys, firstKey, args.Keys, column);
             Group.Barrier();
 
             Float4 left = default, right = default; // scores of the four queries with keys tx and tx + 16
@@ -96,7 +96,7 @@ internal static class AttentionKernels
             Group.Barrier();
 
             // Every thread finds the maxima of its queries itself: cheaper than one more exchange.
-            LoadTile<TWidth>(kv, args.V, args, args.ValueStride, batch * args.Keys, firstKey, args.Keys, column);
+            LoadTile<TWidth>(kv, args.V, args.HeadDim, args.Vector, args.ValueStride, batch * args.Keys, firstKey, args.Keys, column);
             var next = max;
             for (int j = 0; j < Tile / 4; j++)
             {
@@ -142,18 +142,18 @@ internal static class AttentionKernels
 
     /// <summary>32 rows of one head into shared memory; zeros beyond the last row and beyond the head's width.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void LoadTile<TWidth>(ArrayView<Float4> shared, ArrayView<float> source, AttentionArgs args, int rowStride,
+    internal static void LoadTile<TWidth>(ArrayView<Float4> shared, ArrayView<float> source, int headDim, int vector, int rowStride,
         int firstToken, int firstRow, int rows, int column) where TWidth : struct, IHeadWidth
     {
         for (int i = Group.IdxX; i < Tile * TWidth.Size / 4; i += FlashGroupSize)
         {
             int r = i / (TWidth.Size / 4), d = i % (TWidth.Size / 4);
-            int left = args.HeadDim - 4 * d;
+            int left = headDim - 4 * d;
             var value = default(Float4);
             if (firstRow + r < rows && left > 0)
             {
                 int at = (firstToken + firstRow + r) * rowStride + column + 4 * d;
-                value = TileRow.Load(source, at, left, args.Vector);
+                value = TileRow.Load(source, at, left, vector);
             }
             shared[r * (TWidth.Size / 4 + 1) + d] = value;
         }
@@ -174,7 +174,7 @@ internal static class AttentionKernels
 
     /// <summary>Writes one column of the score tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Spread(ArrayView<float> scores, int row, int key, Float4 value)
+    internal static void Spread(ArrayView<float> scores, int row, int key, Float4 value)
     {
         int at = row * 4 * ScoreStride + key;
         scores[at] = value.X;
@@ -203,7 +203,7 @@ internal static class AttentionKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Dot(Float4 a, Float4 b, float c) => a.X * b.X + (a.Y * b.Y + (a.Z * b.Z + (a.W * b.W + c)));
+    internal static float Dot(Float4 a, Float4 b, float c) => a.X * b.X + (a.Y * b.Y + (a.Z * b.Z + (a.W * b.W + c)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Sum(Float4 a) => a.X + a.Y + (a.Z + a.W);

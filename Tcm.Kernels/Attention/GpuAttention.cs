@@ -2,7 +2,7 @@ using Tcm.Kernels.Gpu;
 
 namespace Tcm.Kernels.Attention;
 
-internal sealed class GpuAttention(GpuBackend backend) : MultiHeadAttention
+internal sealed partial class GpuAttention(GpuBackend backend) : MultiHeadAttention
 {
     private const int QueryBlock = 32;
 

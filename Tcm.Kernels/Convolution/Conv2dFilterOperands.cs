@@ -41,7 +41,7 @@ internal struct TurnedFilterOperand : IGemmOperand
 {
     public ArrayView<float> Values;
 
-    /// <summary>For each row k &lt;&lt; 10 | r &lt;&lt; 5 | s; -1 in the padding up to a multiple of 16.</summary>
+    /// <summary>For each row k &lt;&lt; 10 | r &lt;&lt; 5 | s; -1 in the padding of <see cref="FilterTaps"/>.</summary>
     public ArrayView<int> Taps;
 
     /// <summary>Filters of a group, its input channels, R * S, S.</summary>

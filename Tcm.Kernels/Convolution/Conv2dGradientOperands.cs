@@ -129,7 +129,7 @@ internal struct PatchPixelOperand : IGemmOperand
 {
     public ArrayView<float> X;
 
-    /// <summary>For each column c &lt;&lt; 10 | r &lt;&lt; 5 | s; -1 in the padding up to a multiple of 128.</summary>
+    /// <summary>For each column c &lt;&lt; 10 | r &lt;&lt; 5 | s; -1 in the padding of <see cref="FilterTaps"/>.</summary>
     public ArrayView<int> Taps;
 
     /// <summary>As in <see cref="PixelOperand"/>.</summary>

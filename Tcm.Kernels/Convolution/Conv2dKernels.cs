@@ -13,6 +13,8 @@ namespace Tcm.Kernels.Convolution;
 //   V2 ImplicitGemm  Y (K x P*Q) = W (K x C*R*S) * im2col(X), never stored: patches are gathered straight into the slabs of
 //                    GemmKernels (64x64 or 128x128 blocks), weights are packed once, bias, residual and activation run in
 //                    the epilogue. 1x1 stride 1 reads images as matrices. <- default
+//   V3 Tensor cores  the same implicit GEMM in TensorGemmKernels: factors rounded to Tf32, Fp16 or Bf16 on the way into
+//                    shared memory, sums FP32. Only when the backend's precision allows it.
 //   Depthwise        one thread per output, one group stays in one plane so that its weights are broadcast.
 //   Transposed2x2    GEMM with 4K rows (k,a,b) whose epilogue shuffles pixels: row 4k+2a+b, column (h,w) -> y[k,2h+a,2w+b].
 internal static class Conv2dKernels
@@ -118,6 +120,12 @@ internal static class Conv2dKernels
 
     public static GemmFamily<PackedOperand, RowsOperand, PixelShuffleStore> Transposed { get; } = new();
 
+    public static TensorFamily<TensorWeightsOperand, Im2colOperand, ConvStore> TensorImplicitGemm { get; } = new();
+
+    public static TensorFamily<TensorWeightsOperand, RowsOperand, ConvStore> TensorPointwise { get; } = new();
+
+    public static TensorFamily<TensorWeightsOperand, RowsOperand, PixelShuffleStore> TensorTransposed { get; } = new();
+
     public static GpuKernel<DirectConvArgs>[] NaiveKernels { get; } =
         [new(Naive<GpuIdentity>), new(Naive<GpuRelu>), new(Naive<GpuQuickGelu>), new(Naive<GpuGelu>), new(Naive<GpuSigmoid>)];
 
@@ -135,7 +143,11 @@ internal static class Conv2dKernels
 
     public static IEnumerable<GpuKernel> All =>
         [.. NaiveKernels, .. DepthwiseKernels, .. NaiveTransposedKernels, .. ImplicitGemm.Kernels, .. Pointwise.Kernels,
-            .. Transposed.Kernels];
+            .. Transposed.Kernels, .. TensorImplicitGemm.Kernels, .. TensorPointwise.Kernels, .. TensorTransposed.Kernels];
+
+    /// <summary>What the simulator runs in place of the kernels for tensor cores.</summary>
+    public static IEnumerable<GpuKernel> Emulated() =>
+        [.. TensorImplicitGemm.Emulated, .. TensorPointwise.Emulated, .. TensorTransposed.Emulated];
 }
 
 /// <summary>Arguments of the kernels that compute one output a thread.</summary>
@@ -144,23 +156,49 @@ internal struct DirectConvArgs
     public ArrayView<float> X, Weight, Bias, Residual, Y;
     public int HasBias, HasResidual, Outputs, Channels, Filters, GroupChannels, GroupFilters;
     public int H, W, R, S, Stride, Padding, P, Q, YImageStride;
+
+    /// <summary>Everything but the operands.</summary>
+    public static DirectConvArgs Of(Conv2dFilter f, ImageBatch input, int p, int q, long outputs)
+    {
+        Check.That(outputs <= int.MaxValue, $"Conv2d: {outputs} outputs exceed what one operation can address");
+        return new DirectConvArgs
+        {
+            Outputs = (int)outputs,
+            Channels = f.C,
+            Filters = f.K,
+            GroupChannels = f.C / f.Groups,
+            GroupFilters = f.K / f.Groups,
+            H = input.H,
+            W = input.W,
+            R = f.R,
+            S = f.S,
+            Stride = f.Stride,
+            Padding = f.Padding,
+            P = p,
+            Q = q,
+        };
+    }
 }
 
 /// <summary>
 /// The patches of an image as a (C*R*S, P*Q) matrix, gathered on the fly: thread = (row / 4) * 64 + column takes rows
 /// t, t+4, t+8, t+12 of its column, so that neighbours read neighbouring pixels.
 /// </summary>
-internal struct Im2colOperand : IGemmOperand
+internal struct Im2colOperand : IGemmOperand, ITensorOperand
 {
     public ArrayView<float> X;
 
-    /// <summary>For each row of the matrix c &lt;&lt; 10 | r &lt;&lt; 5 | s; -1 in the padding up to a multiple of 16.</summary>
+    /// <summary>For each row of the matrix c &lt;&lt; 10 | r &lt;&lt; 5 | s; -1 in the padding of <see cref="FilterTaps"/>.</summary>
     public ArrayView<int> Taps;
 
     /// <summary>Floats of one group's channels of one image; batch = image * groups + group.</summary>
     public int BatchLength;
 
     public int H, W, Q, Pixels, Stride, Padding;
+
+    public static bool AlongK => false;
+
+    public static bool Packed => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Cursor Start(int batch, int column, int thread)
@@ -195,6 +233,16 @@ internal struct Im2colOperand : IGemmOperand
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Cursor Row(int batch, int row) => Start(batch, row, 0);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Float4 Four(Cursor cursor, int k) =>
+        new(Gather(cursor, Taps[k]), Gather(cursor, Taps[k + 1]), Gather(cursor, Taps[k + 2]), Gather(cursor, Taps[k + 3]));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Copy<TCore>(TensorGroup group, int to, Cursor cursor, int chunk) where TCore : struct, ITensorCore { }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly float Gather(Cursor cursor, int tap)
     {
         int h = cursor.H + (tap >> 5 & 31), w = cursor.W + (tap & 31);
@@ -208,7 +256,7 @@ internal struct Im2colOperand : IGemmOperand
 }
 
 /// <summary>Tiles of (K/Groups, P*Q) into y (N,K,P,Q), images YImageStride apart.</summary>
-internal struct ConvStore : IGemmStore
+internal struct ConvStore : IGemmStore, ITileStore
 {
     public ArrayView<float> Y, Residual, Bias;
     public int HasBias, HasResidual, M, N, Groups, YImageStride;
@@ -217,16 +265,22 @@ internal struct ConvStore : IGemmStore
     public int Vector;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void Store<TActivation>(int batch, int m, int n, Tile4x4 tile) where TActivation : struct, IGpuActivation
+    public readonly void Store<TActivation>(int batch, int m, int n, Tile4x4 tile) where TActivation : struct, IGpuActivation =>
+        Store(default(GpuActivate<TActivation>), batch, m, n, tile);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Store<TFunction>(TFunction function, int batch, int m, int n, Tile4x4 tile)
+        where TFunction : struct, IGpuUnary
     {
-        Row<TActivation>(batch, m, n, tile.Row0);
-        Row<TActivation>(batch, m + 1, n, tile.Row1);
-        Row<TActivation>(batch, m + 2, n, tile.Row2);
-        Row<TActivation>(batch, m + 3, n, tile.Row3);
+        Row(function, batch, m, n, tile.Row0);
+        Row(function, batch, m + 1, n, tile.Row1);
+        Row(function, batch, m + 2, n, tile.Row2);
+        Row(function, batch, m + 3, n, tile.Row3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void Row<TActivation>(int batch, int m, int n, Float4 v) where TActivation : struct, IGpuActivation
+    private readonly void Row<TFunction>(TFunction function, int batch, int m, int n, Float4 v)
+        where TFunction : struct, IGpuUnary
     {
         if (m < M && n < N)
         {
@@ -240,14 +294,14 @@ internal struct ConvStore : IGemmStore
                 r = TileRow.Load(Residual, residual, N - n, Vector);
             }
             float bias = HasBias != 0 ? Bias[k] : 0;
-            TileRow.Store(Y, at, N - n, Vector, new Float4(TActivation.Apply(v.X + bias + r.X),
-                TActivation.Apply(v.Y + bias + r.Y), TActivation.Apply(v.Z + bias + r.Z), TActivation.Apply(v.W + bias + r.W)));
+            TileRow.Store(Y, at, N - n, Vector, new Float4(function.Apply(v.X + bias + r.X),
+                function.Apply(v.Y + bias + r.Y), function.Apply(v.Z + bias + r.Z), function.Apply(v.W + bias + r.W)));
         }
     }
 }
 
 /// <summary>Tiles of (4K, H*W) with rows (k,a,b) into y[n,k,2h+a,2w+b]: the four rows of a tile are one filter.</summary>
-internal struct PixelShuffleStore : IGemmStore
+internal struct PixelShuffleStore : IGemmStore, ITileStore
 {
     public ArrayView<float> Y, Residual, Bias;
     public int HasBias, HasResidual, K, N, W, YImageStride;
@@ -256,29 +310,34 @@ internal struct PixelShuffleStore : IGemmStore
     public int Vector;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void Store<TActivation>(int batch, int m, int n, Tile4x4 tile) where TActivation : struct, IGpuActivation
+    public readonly void Store<TActivation>(int batch, int m, int n, Tile4x4 tile) where TActivation : struct, IGpuActivation =>
+        Store(default(GpuActivate<TActivation>), batch, m, n, tile);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Store<TFunction>(TFunction function, int batch, int m, int n, Tile4x4 tile)
+        where TFunction : struct, IGpuUnary
     {
-        Pixel<TActivation>(batch, m / 4, n, tile.Row0.X, tile.Row1.X, tile.Row2.X, tile.Row3.X);
-        Pixel<TActivation>(batch, m / 4, n + 1, tile.Row0.Y, tile.Row1.Y, tile.Row2.Y, tile.Row3.Y);
-        Pixel<TActivation>(batch, m / 4, n + 2, tile.Row0.Z, tile.Row1.Z, tile.Row2.Z, tile.Row3.Z);
-        Pixel<TActivation>(batch, m / 4, n + 3, tile.Row0.W, tile.Row1.W, tile.Row2.W, tile.Row3.W);
+        Pixel(function, batch, m / 4, n, tile.Row0.X, tile.Row1.X, tile.Row2.X, tile.Row3.X);
+        Pixel(function, batch, m / 4, n + 1, tile.Row0.Y, tile.Row1.Y, tile.Row2.Y, tile.Row3.Y);
+        Pixel(function, batch, m / 4, n + 2, tile.Row0.Z, tile.Row1.Z, tile.Row2.Z, tile.Row3.Z);
+        Pixel(function, batch, m / 4, n + 3, tile.Row0.W, tile.Row1.W, tile.Row2.W, tile.Row3.W);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void Pixel<TActivation>(int batch, int k, int n, float v00, float v01, float v10, float v11)
-        where TActivation : struct, IGpuActivation
+    private readonly void Pixel<TFunction>(TFunction function, int batch, int k, int n, float v00, float v01, float v10, float v11)
+        where TFunction : struct, IGpuUnary
     {
         if (k < K && n < N)
         {
             int corner = k * 4 * N + n / W * 4 * W + n % W * 2; // (k, 2h, 2w) of planes of 4 N
-            Pair<TActivation>(batch, k, corner, v00, v01);
-            Pair<TActivation>(batch, k, corner + 2 * W, v10, v11);
+            Pair(function, batch, k, corner, v00, v01);
+            Pair(function, batch, k, corner + 2 * W, v10, v11);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void Pair<TActivation>(int batch, int k, int corner, float left, float right)
-        where TActivation : struct, IGpuActivation
+    private readonly void Pair<TFunction>(TFunction function, int batch, int k, int corner, float left, float right)
+        where TFunction : struct, IGpuUnary
     {
         if (HasBias != 0)
         {
@@ -294,12 +353,12 @@ internal struct PixelShuffleStore : IGemmStore
         int at = batch * YImageStride + corner;
         if (Vector != 0)
         {
-            Y.Cast<Float2>()[at / 2] = new Float2(TActivation.Apply(left), TActivation.Apply(right));
+            Y.Cast<Float2>()[at / 2] = new Float2(function.Apply(left), function.Apply(right));
         }
         else
         {
-            Y[at] = TActivation.Apply(left);
-            Y[at + 1] = TActivation.Apply(right);
+            Y[at] = function.Apply(left);
+            Y[at + 1] = function.Apply(right);
         }
     }
 }

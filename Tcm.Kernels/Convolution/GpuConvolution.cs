@@ -8,7 +8,7 @@ namespace Tcm.Kernels.Convolution;
 /// <summary>Rungs of the ladder in <see cref="Conv2dKernels"/>.</summary>
 internal enum GpuConvolutionVersion
 {
-    /// <summary>The fastest that serves the filter.</summary>
+    /// <summary>The fastest that serves the filter in the backend's precision.</summary>
     Auto,
     /// <summary>V1.</summary>
     Naive,
@@ -16,12 +16,30 @@ internal enum GpuConvolutionVersion
     Gemm64,
     /// <summary>V2 with 128x128 blocks.</summary>
     Gemm128,
+    /// <summary>V3, factors rounded to TF32.</summary>
+    Tf32,
+    /// <summary>V3, factors rounded to half precision.</summary>
+    Fp16,
+    /// <summary>V3, factors rounded to bfloat16.</summary>
+    Bf16,
 }
 
 internal sealed partial class GpuConvolution(GpuBackend backend) : Convolution2d
 {
     /// <summary>The version of convolutions prepared from now on; for the ladder benchmark and the tests.</summary>
     public GpuConvolutionVersion Version { get; set; }
+
+    /// <summary>Tile of V3, negative to choose by shape; for the ladder benchmark and the tests.</summary>
+    public int TensorTile { get; set; } = -1;
+
+    private Precision Precision => Version switch
+    {
+        GpuConvolutionVersion.Auto => backend.Precision,
+        GpuConvolutionVersion.Tf32 => Precision.Tf32,
+        GpuConvolutionVersion.Fp16 => Precision.Fp16,
+        GpuConvolutionVersion.Bf16 => Precision.Bf16,
+        _ => Precision.Fp32,
+    };
 
     private protected override PreparedConvolution PrepareCore(Conv2dFilter filter, ReadOnlySpan<float> weight,
         ReadOnlySpan<float> bias, Activation activation)
@@ -34,6 +52,8 @@ internal sealed partial class GpuConvolution(GpuBackend backend) : Convolution2d
             ? new DirectConvolution(backend, filter, false, activation, weight, bias, Conv2dKernels.DepthwiseKernels)
             : direct
             ? new DirectConvolution(backend, filter, false, activation, weight, bias, Conv2dKernels.NaiveKernels)
+            : Precision != Precision.Fp32
+            ? new TensorConvolution(backend, Precision, filter, activation, weight, bias, TensorTile)
             : new GemmConvolution(backend, filter, activation, weight, bias, Side);
     }
 
@@ -43,6 +63,8 @@ internal sealed partial class GpuConvolution(GpuBackend backend) : Convolution2d
         var filter = new Conv2dFilter(c, k, 2, 2, 2);
         return Version == GpuConvolutionVersion.Naive
             ? new DirectConvolution(backend, filter, true, activation, weight, bias, Conv2dKernels.NaiveTransposedKernels)
+            : Precision != Precision.Fp32
+            ? new TensorTransposedConvolution(backend, Precision, filter, activation, weight, bias, TensorTile)
             : new TransposedConvolution(backend, filter, activation, weight, bias, Side);
     }
 
@@ -75,6 +97,65 @@ internal readonly record struct ConvolutionCall(ImageBatch Input, int P, int Q, 
     public ArrayView<float> ResidualView => GpuBackend.View(Residual ?? Y);
 
     public int HasResidual => Residual is null ? 0 : 1;
+
+    /// <summary>(K/Groups, P*Q) per image and group, into y.</summary>
+    public ConvStore Store(Conv2dFilter filter, ArrayView<float>? bias) => new()
+    {
+        Y = YView,
+        Residual = ResidualView,
+        Bias = bias ?? YView,
+        HasBias = bias is null ? 0 : 1,
+        HasResidual = HasResidual,
+        M = filter.K / filter.Groups,
+        N = P * Q,
+        Groups = filter.Groups,
+        YImageStride = YImageStride,
+        Vector = P * Q % 4 == 0 && OutputAligned(4) ? 1 : 0,
+    };
+
+    /// <summary>(4K, H*W) per image, into y with its pixels shuffled.</summary>
+    public PixelShuffleStore ShuffleStore(int k, ArrayView<float>? bias) => new()
+    {
+        Y = YView,
+        Residual = ResidualView,
+        Bias = bias ?? YView,
+        HasBias = bias is null ? 0 : 1,
+        HasResidual = HasResidual,
+        K = k,
+        N = Input.H * Input.W,
+        W = Input.W,
+        YImageStride = YImageStride,
+        Vector = OutputAligned(2) ? 1 : 0,
+    };
+
+    /// <summary>x as a matrix (channels of a group, pixels) per image and group.</summary>
+    public RowsOperand Pixels(int channels)
+    {
+        int pixels = Input.H * Input.W;
+        return new()
+        {
+            Values = XView,
+            K = channels,
+            Columns = pixels,
+            RowLength = pixels,
+            BatchLength = channels * pixels,
+            Vector = pixels % 4 == 0 ? GpuBackend.Aligned4(X) : 0,
+        };
+    }
+
+    /// <summary>x as patches (C/Groups*R*S, P*Q) per image and group.</summary>
+    public Im2colOperand Patches(Conv2dFilter filter, ArrayView<int> taps) => new()
+    {
+        X = XView,
+        Taps = taps,
+        BatchLength = filter.C / filter.Groups * Input.H * Input.W,
+        H = Input.H,
+        W = Input.W,
+        Q = Q,
+        Pixels = P * Q,
+        Stride = filter.Stride,
+        Padding = filter.Padding,
+    };
 
     /// <summary>Whether outputs may be moved in runs of <paramref name="width"/> floats.</summary>
     public bool OutputAligned(int width) => (Y.Offset | (uint)YImageStride | (Residual?.Offset ?? 0)) % width == 0;
@@ -111,12 +192,11 @@ internal sealed class DirectConvolution : GpuPreparedConvolution
     {
         var f = Filter;
         long outputs = (long)call.Input.N * f.K * call.P * call.Q;
-        Check.That(outputs <= int.MaxValue, $"Conv2d: {outputs} outputs exceed what one operation can address");
         bool byPlane = _kernel.Method.Name == nameof(Conv2dKernels.Depthwise);
         long groups = byPlane
             ? (long)call.Input.N * f.K * (((long)call.P * call.Q + _kernel.GroupSize - 1) / _kernel.GroupSize)
             : (outputs + _kernel.GroupSize - 1) / _kernel.GroupSize;
-        _backend.Launch(_kernel, groups, new DirectConvArgs
+        _backend.Launch(_kernel, groups, DirectConvArgs.Of(f, call.Input, call.P, call.Q, outputs) with
         {
             X = call.XView,
             Weight = _weight.View.BaseView,
@@ -125,19 +205,6 @@ internal sealed class DirectConvolution : GpuPreparedConvolution
             Y = call.YView,
             HasBias = 1,
             HasResidual = call.HasResidual,
-            Outputs = (int)outputs,
-            Channels = f.C,
-            Filters = f.K,
-            GroupChannels = f.C / f.Groups,
-            GroupFilters = f.K / f.Groups,
-            H = call.Input.H,
-            W = call.Input.W,
-            R = f.R,
-            S = f.S,
-            Stride = f.Stride,
-            Padding = f.Padding,
-            P = call.P,
-            Q = call.Q,
             YImageStride = call.YImageStride,
         });
     }
@@ -163,20 +230,10 @@ internal sealed class GemmConvolution : GpuPreparedConvolution
         _backend = backend;
         _side = side;
         _m = filter.K / filter.Groups;
-        int taps = filter.R * filter.S;
-        _k = filter.C / filter.Groups * taps;
+        _k = filter.C / filter.Groups * filter.R * filter.S;
         float[] w = weight.ToArray();
         _weights = new PackedWeights(backend, filter.Groups, _m, _k, bias, filter.K, (g, j, i) => w[(g * _m + j) * _k + i]);
-        if (filter is not { R: 1, S: 1, Stride: 1, Padding: 0 })
-        {
-            int[] table = new int[(_k + Slab.K - 1) / Slab.K * Slab.K];
-            Array.Fill(table, -1);
-            for (int i = 0; i < _k; i++)
-            {
-                table[i] = i / taps << 10 | i % taps / filter.S << 5 | i % filter.S;
-            }
-            _taps = backend.Constant(table);
-        }
+        _taps = FilterTaps.Upload(backend, filter);
     }
 
     public override string Algorithm => (_taps is null ? "GEMM of pixels" : "implicit GEMM") + (_side > 0 ? $" {_side}" : "");
@@ -185,50 +242,17 @@ internal sealed class GemmConvolution : GpuPreparedConvolution
 
     public override void Run(ConvolutionCall call)
     {
-        int pixels = call.P * call.Q, groups = Filter.Groups, batch = call.Input.N * groups;
-        var store = new ConvStore
-        {
-            Y = call.YView,
-            Residual = call.ResidualView,
-            Bias = _weights.Bias,
-            HasBias = 1,
-            HasResidual = call.HasResidual,
-            M = _m,
-            N = pixels,
-            Groups = groups,
-            YImageStride = call.YImageStride,
-            Vector = pixels % 4 == 0 && call.OutputAligned(4) ? 1 : 0,
-        };
-        int groupLength = Filter.C / groups * call.Input.H * call.Input.W;
+        int pixels = call.P * call.Q, batch = call.Input.N * Filter.Groups;
+        var store = call.Store(Filter, _weights.Bias);
         if (_taps is null)
         {
-            var x = new RowsOperand
-            {
-                Values = call.XView,
-                K = _k,
-                Columns = pixels,
-                RowLength = pixels,
-                BatchLength = groupLength,
-                Vector = pixels % 4 == 0 ? GpuBackend.Aligned4(call.X) : 0,
-            };
             Conv2dKernels.Pointwise.Launch(_backend, Activation,
-                new() { A = _weights.Operand, B = x, C = store, K = _k }, _m, pixels, batch, _side);
+                new() { A = _weights.Operand, B = call.Pixels(_k), C = store, K = _k }, _m, pixels, batch, _side);
             return;
         }
-        var patches = new Im2colOperand
-        {
-            X = call.XView,
-            Taps = _taps.View.BaseView,
-            BatchLength = groupLength,
-            H = call.Input.H,
-            W = call.Input.W,
-            Q = call.Q,
-            Pixels = pixels,
-            Stride = Filter.Stride,
-            Padding = Filter.Padding,
-        };
         Conv2dKernels.ImplicitGemm.Launch(_backend, Activation,
-            new() { A = _weights.Operand, B = patches, C = store, K = _k }, _m, pixels, batch, _side);
+            new() { A = _weights.Operand, B = call.Patches(Filter, _taps.View.BaseView), C = store, K = _k }, _m, pixels, batch,
+            _side);
     }
 
     public override void Dispose()
@@ -268,28 +292,8 @@ internal sealed class TransposedConvolution : GpuPreparedConvolution
         Conv2dKernels.Transposed.Launch(_backend, Activation, new()
         {
             A = _weights.Operand,
-            B = new RowsOperand
-            {
-                Values = call.XView,
-                K = Filter.C,
-                Columns = pixels,
-                RowLength = pixels,
-                BatchLength = Filter.C * pixels,
-                Vector = pixels % 4 == 0 ? GpuBackend.Aligned4(call.X) : 0,
-            },
-            C = new PixelShuffleStore
-            {
-                Y = call.YView,
-                Residual = call.ResidualView,
-                Bias = _weights.Bias,
-                HasBias = 1,
-                HasResidual = call.HasResidual,
-                K = Filter.K,
-                N = pixels,
-                W = call.Input.W,
-                YImageStride = call.YImageStride,
-                Vector = call.OutputAligned(2) ? 1 : 0,
-            },
+            B = call.Pixels(Filter.C),
+            C = call.ShuffleStore(Filter.K, _weights.Bias),
             K = Filter.C,
         }, 4 * Filter.K, pixels, call.Input.N, _side);
     }

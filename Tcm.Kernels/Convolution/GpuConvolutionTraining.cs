@@ -8,7 +8,6 @@ namespace Tcm.Kernels.Convolution;
 /// <summary>Launchers of <see cref="Conv2dGradientKernels"/>.</summary>
 internal sealed partial class GpuConvolution
 {
-    private const int TapPadding = 128;
     private const int LeastSplit = 64;
     private const long MaxPartialSums = 1 << 26;
 
@@ -21,18 +20,18 @@ internal sealed partial class GpuConvolution
         if (Direct(f))
         {
             var args = Naive(shape, x, w, y, shape.Input.N * shape.OutputImage);
-            bool depthwise = Version == GpuConvolutionVersion.Auto && f.Groups == f.C && f.Groups == f.K;
-            if (depthwise)
+            if (Version == GpuConvolutionVersion.Auto && f.Groups == f.C && f.Groups == f.K)
             {
                 var byPlane = Conv2dKernels.DepthwiseKernels[(int)Activation.None];
                 long tiles = ((long)shape.P * shape.Q + byPlane.GroupSize - 1) / byPlane.GroupSize;
                 backend.Launch(byPlane, (long)shape.Input.N * f.K * tiles, args);
                 return;
             }
-            LaunchNaive(Conv2dKernels.NaiveKernels[(int)Activation.None], args);
+            LaunchNaive(Conv2dKernels.NaiveKernels[(int)Activation.None], args, args.Outputs);
             return;
         }
-        int pixels = shape.P * shape.Q, m = f.K / f.Groups, k = f.C / f.Groups * f.R * f.S, batch = shape.Input.N * f.Groups;
+        int m = f.K / f.Groups, k = f.C / f.Groups * f.R * f.S, pixels = shape.P * shape.Q, batch = shape.Input.N * f.Groups;
+        var call = new ConvolutionCall(shape.Input, shape.P, shape.Q, x, y, null, Stride(shape.Input.N, shape.OutputImage));
         var filters = new FilterOperand
         {
             Values = GpuBackend.View(w),
@@ -41,27 +40,15 @@ internal sealed partial class GpuConvolution
             Groups = f.Groups,
             Vector = k % 4 == 0 ? GpuBackend.Aligned4(w) : 0,
         };
-        var store = Store(y, m, pixels, f.Groups, shape.OutputImage);
+        var store = call.Store(f, null);
         if (Pointwise(f))
         {
             Conv2dGradientKernels.ForwardPointwise.Launch(backend, Activation.None,
-                new() { A = filters, B = Rows(x, k, pixels, k * pixels), C = store, K = k }, m, pixels, batch, Side);
+                new() { A = filters, B = call.Pixels(k), C = store, K = k }, m, pixels, batch, Side);
             return;
         }
-        var patches = new Im2colOperand
-        {
-            X = GpuBackend.View(x),
-            Taps = Taps(f.C / f.Groups, f),
-            BatchLength = f.C / f.Groups * shape.Input.H * shape.Input.W,
-            H = shape.Input.H,
-            W = shape.Input.W,
-            Q = shape.Q,
-            Pixels = pixels,
-            Stride = f.Stride,
-            Padding = f.Padding,
-        };
         Conv2dGradientKernels.Forward.Launch(backend, Activation.None,
-            new() { A = filters, B = patches, C = store, K = k }, m, pixels, batch, Side);
+            new() { A = filters, B = call.Patches(f, Taps(f.C / f.Groups, f)), C = store, K = k }, m, pixels, batch, Side);
     }
 
     private protected override void InputGradientCore(Conv2dShape shape, Slice dy, Slice w, Slice dx)
@@ -69,27 +56,27 @@ internal sealed partial class GpuConvolution
         var f = shape.Filter;
         if (Direct(f))
         {
-            LaunchNaive(Conv2dGradientKernels.NaiveInputKernel, Naive(shape, dy, w, dx, shape.Input.N * shape.InputImage));
+            var args = Naive(shape, dy, w, dx, shape.Input.N * shape.InputImage);
+            LaunchNaive(Conv2dGradientKernels.NaiveInputKernel, args, args.Outputs);
             return;
         }
         int pixels = shape.P * shape.Q, inputs = shape.Input.H * shape.Input.W, channels = f.C / f.Groups, m = f.K / f.Groups;
         int k = m * f.R * f.S, batch = shape.Input.N * f.Groups;
+        // As a transposed convolution: images of dy in, dx out.
+        var call = new ConvolutionCall(new(shape.Input.N, shape.P, shape.Q), shape.Input.H, shape.Input.W, dy, dx, null,
+            Stride(shape.Input.N, shape.InputImage));
         if (f is { R: 2, S: 2, Stride: 2, Padding: 0, Groups: 1 } && inputs == 4 * pixels)
         {
-            var shuffle = new PixelShuffleStore
+            var matrix = new RowsOperand
             {
-                Y = GpuBackend.View(dx),
-                Residual = GpuBackend.View(dx),
-                Bias = GpuBackend.View(dx),
-                K = f.C,
-                N = pixels,
-                W = shape.Q,
-                YImageStride = shape.Input.N == 1 ? 0 : checked((int)shape.InputImage),
-                Vector = dx.Offset % 2 == 0 ? 1 : 0,
+                Values = GpuBackend.View(w),
+                K = f.K,
+                Columns = 4 * f.C,
+                RowLength = 4 * f.C,
+                Vector = GpuBackend.Aligned4(w),
             };
             Conv2dGradientKernels.InputShuffled.Launch(backend, Activation.None,
-                new() { A = Rows(w, f.K, 4 * f.C, 0), B = Rows(dy, f.K, pixels, f.K * pixels), C = shuffle, K = f.K },
-                4 * f.C, pixels, batch, Side);
+                new() { A = matrix, B = call.Pixels(f.K), C = call.ShuffleStore(f.C, null), K = f.K }, 4 * f.C, pixels, batch, Side);
             return;
         }
         var filters = new TurnedFilterOperand
@@ -103,11 +90,11 @@ internal sealed partial class GpuConvolution
             Groups = f.Groups,
             Vector = f.R * f.S == 1 && channels % 4 == 0 ? GpuBackend.Aligned4(w) : 0,
         };
-        var store = Store(dx, channels, inputs, f.Groups, shape.InputImage);
+        var store = call.Store(f with { C = f.K, K = f.C }, null);
         if (Pointwise(f))
         {
             Conv2dGradientKernels.InputPointwise.Launch(backend, Activation.None,
-                new() { A = filters, B = Rows(dy, m, pixels, m * pixels), C = store, K = k }, channels, inputs, batch, Side);
+                new() { A = filters, B = call.Pixels(m), C = store, K = k }, channels, inputs, batch, Side);
             return;
         }
         var patches = new OutputPatchOperand
@@ -208,16 +195,6 @@ internal sealed partial class GpuConvolution
 
     private static bool Pointwise(Conv2dFilter f) => f is { R: 1, S: 1, Stride: 1, Padding: 0 };
 
-    private static RowsOperand Rows(Slice values, int k, int columns, int batchLength) => new()
-    {
-        Values = GpuBackend.View(values),
-        K = k,
-        Columns = columns,
-        RowLength = columns,
-        BatchLength = batchLength,
-        Vector = columns % 4 == 0 ? GpuBackend.Aligned4(values) : 0,
-    };
-
     private static PixelOperand Pixels(Slice values, int pixels, int total, int split, int columns, int groups) => new()
     {
         Values = GpuBackend.View(values),
@@ -229,19 +206,8 @@ internal sealed partial class GpuConvolution
         Vector = pixels % 4 == 0 ? GpuBackend.Aligned4(values) : 0,
     };
 
-    /// <summary>(N, Groups * m, n) without bias or residual.</summary>
-    private static ConvStore Store(Slice y, int m, int n, int groups, long image) => new()
-    {
-        Y = GpuBackend.View(y),
-        Residual = GpuBackend.View(y),
-        Bias = GpuBackend.View(y),
-        M = m,
-        N = n,
-        Groups = groups,
-        // View has checked that all images together fit 32 bits.
-        YImageStride = (int)image,
-        Vector = n % 4 == 0 ? GpuBackend.Aligned4(y) : 0,
-    };
+    /// <summary>Between images; with one image it is never used, but must fit 32 bits.</summary>
+    private static int Stride(int images, long image) => images == 1 ? 0 : checked((int)image);
 
     private ArrayView<int> Taps(int channels, Conv2dFilter f)
     {
@@ -249,48 +215,23 @@ internal sealed partial class GpuConvolution
         {
             if (!_taps.TryGetValue((channels, f.R, f.S), out var buffer))
             {
-                int area = f.R * f.S, length = channels * area;
-                int[] table = new int[(length + TapPadding - 1) / TapPadding * TapPadding];
-                Array.Fill(table, -1);
-                for (int i = 0; i < length; i++)
-                {
-                    table[i] = i / area << 10 | i % area / f.S << 5 | i % f.S;
-                }
-                _taps[(channels, f.R, f.S)] = buffer = backend.Constant(table);
+                _taps[(channels, f.R, f.S)] = buffer = backend.Constant(FilterTaps.Table(channels, f.R, f.S));
             }
             return buffer.View.BaseView;
         }
     }
 
-    private static DirectConvArgs Naive(Conv2dShape shape, Slice x, Slice w, Slice y, long outputs)
-    {
-        var f = shape.Filter;
-        Check.That(outputs <= int.MaxValue, $"Conv2d: {outputs} outputs exceed what one operation can address");
-        return new DirectConvArgs
+    /// <summary>Arguments of the kernels with one result a thread; forward takes neither bias nor residual.</summary>
+    private static DirectConvArgs Naive(Conv2dShape shape, Slice x, Slice w, Slice y, long outputs) =>
+        DirectConvArgs.Of(shape.Filter, shape.Input, shape.P, shape.Q, outputs) with
         {
             X = GpuBackend.View(x),
             Weight = GpuBackend.View(w),
             Bias = GpuBackend.View(y),
             Residual = GpuBackend.View(y),
             Y = GpuBackend.View(y),
-            Outputs = (int)outputs,
-            Channels = f.C,
-            Filters = f.K,
-            GroupChannels = f.C / f.Groups,
-            GroupFilters = f.K / f.Groups,
-            H = shape.Input.H,
-            W = shape.Input.W,
-            R = f.R,
-            S = f.S,
-            Stride = f.Stride,
-            Padding = f.Padding,
-            P = shape.P,
-            Q = shape.Q,
-            YImageStride = shape.Input.N == 1 ? 0 : checked((int)shape.OutputImage),
+            YImageStride = Stride(shape.Input.N, shape.OutputImage),
         };
-    }
-
-    private void LaunchNaive(GpuKernel<DirectConvArgs> kernel, DirectConvArgs args) => LaunchNaive(kernel, args, args.Outputs);
 
     private void LaunchNaive<TArgs>(GpuKernel<TArgs> kernel, TArgs args, long outputs) where TArgs : struct =>
         backend.Launch(kernel, (outputs + kernel.GroupSize - 1) / kernel.GroupSize, args);

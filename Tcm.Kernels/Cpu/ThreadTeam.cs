@@ -12,6 +12,8 @@ namespace Tcm.Kernels.Cpu;
 internal sealed unsafe class ThreadTeam : IDisposable
 {
     private const int SpinsBeforeSleep = 20_000;
+    private const int SpinsBeforeYield = 300;
+    private const int SpinsPerYield = 50;
     private const long Open = 1L << 31;
     private const long CountMask = Open - 1;
 
@@ -72,10 +74,15 @@ internal sealed unsafe class ThreadTeam : IDisposable
         TakeTasks();
         // All tasks are taken. Nobody may join any more; those who have joined finish their last task.
         Interlocked.And(ref _gate, ~Open);
-        var spinner = new SpinWait();
-        while ((Volatile.Read(ref _gate) & CountMask) != 0)
+        // A last task takes less than the system needs to give the core back to who yields it to another program (milliseconds
+        // on a busy machine). Only a helper that is itself kept off a core, perhaps this one, is worth yielding for.
+        for (int spins = 0; (Volatile.Read(ref _gate) & CountMask) != 0; spins++)
         {
-            spinner.SpinOnce(sleep1Threshold: -1);
+            Thread.SpinWait(10);
+            if (spins >= SpinsBeforeYield && spins % SpinsPerYield == 0)
+            {
+                Thread.Yield();
+            }
         }
         Volatile.Write(ref _busy, 0);
     }
@@ -132,6 +139,11 @@ internal sealed unsafe class ThreadTeam : IDisposable
                 if (++spins < SpinsBeforeSleep)
                 {
                     Thread.SpinWait(10);
+                    // On a busy machine the caller may be waiting for this very core, with a task half done.
+                    if (spins % SpinsPerYield == 0)
+                    {
+                        Thread.Yield();
+                    }
                     continue;
                 }
                 Volatile.Write(ref _asleep[index], 1);

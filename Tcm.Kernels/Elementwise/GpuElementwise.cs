@@ -2,7 +2,7 @@ using Tcm.Kernels.Gpu;
 
 namespace Tcm.Kernels.Elementwise;
 
-internal sealed class GpuElementwise(GpuBackend backend) : ElementwiseMaps
+internal sealed partial class GpuElementwise(GpuBackend backend) : ElementwiseMaps
 {
     /// <summary>For the ladder benchmark and the tests.</summary>
     public GpuVersion Version { get; set; }

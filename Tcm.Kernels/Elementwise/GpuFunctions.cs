@@ -40,19 +40,22 @@ internal readonly struct GpuSigmoid : IGpuActivation
 /// <summary>x * (1 + erf(x / sqrt 2)) / 2</summary>
 internal readonly struct GpuGelu : IGpuActivation
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Apply(float x) => x * Distribution(x);
+
     /// <summary>
-    /// With z = |x| / sqrt 2, erfc(z) = t (a1 + t (a2 + ...)) exp(-z^2), t = 1 / (1 + p z): Abramowitz and Stegun 7.1.26,
-    /// absolute error 1.5e-7. Written with erfc, so that the negative tail does not cancel.
+    /// (1 + erf(x / sqrt 2)) / 2. With z = |x| / sqrt 2, erfc(z) = t (a1 + t (a2 + ...)) exp(-z^2), t = 1 / (1 + p z):
+    /// Abramowitz and Stegun 7.1.26, absolute error 1.5e-7. Written with erfc, so that the negative tail does not cancel.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Apply(float x)
+    public static float Distribution(float x)
     {
         float z = 0.70710678f * (x < 0 ? -x : x);
         float t = 1 / (1 + 0.3275911f * z);
         float polynomial = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f
             + t * 1.061405429f))));
         float half = 0.5f * polynomial * XMath.Exp(-z * z);
-        return x * (x < 0 ? half : 1 - half);
+        return x < 0 ? half : 1 - half;
     }
 }
 
@@ -70,6 +73,38 @@ internal struct GpuActivate<T> : IGpuUnary where T : struct, IGpuActivation
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly float Apply(float x) => T.Apply(x);
+}
+
+/// <summary>
+/// An activation chosen when the kernel runs, by a branch that all threads take the same way: for kernels that are too large
+/// to exist once for each activation.
+/// </summary>
+internal readonly struct GpuActivationByNumber(int activation) : IGpuUnary
+{
+    private readonly int _activation = activation;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public float Apply(float x)
+    {
+        float y = x;
+        if (_activation == (int)Activation.Relu)
+        {
+            y = GpuRelu.Apply(x);
+        }
+        else if (_activation == (int)Activation.QuickGelu)
+        {
+            y = GpuQuickGelu.Apply(x);
+        }
+        else if (_activation == (int)Activation.Gelu)
+        {
+            y = GpuGelu.Apply(x);
+        }
+        else if (_activation == (int)Activation.Sigmoid)
+        {
+            y = GpuSigmoid.Apply(x);
+        }
+        return y;
+    }
 }
 
 /// <summary>scale * x + offset</summary>

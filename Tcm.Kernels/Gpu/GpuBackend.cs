@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using Tcm.Kernels.Attention;
 using Tcm.Kernels.Convolution;
@@ -36,9 +37,11 @@ public sealed class GpuBackend : Backend
     /// <param name="name">The device specification.</param>
     /// <param name="accelerator">Owned from now on.</param>
     /// <param name="context">Owned from now on; null when the caller keeps it.</param>
-    internal GpuBackend(string name, Accelerator accelerator, Context? context = null)
+    /// <param name="precision">What matrix products and convolutions round their factors to.</param>
+    internal GpuBackend(string name, Accelerator accelerator, Context? context = null, Precision precision = Precision.Fp32)
     {
         Name = name;
+        Precision = precision;
         _context = context;
         _accelerator = accelerator;
         _stream = accelerator.CreateStream();
@@ -48,6 +51,7 @@ public sealed class GpuBackend : Backend
         MatrixProduct = new GpuMatrixProducts(this);
         Attention = new GpuAttention(this);
         Normalization = new GpuNormalization(this);
+        BatchNormalization = new GpuBatchNormalization(this);
         Elementwise = new GpuElementwise(this);
         Reduction = new GpuReduction(this);
         Pooling = new GpuPooling(this);
@@ -68,6 +72,31 @@ public sealed class GpuBackend : Backend
         : $"{_accelerator.Name}, {_accelerator.NumMultiprocessors} compute units, {_accelerator.MemorySize >> 20} MiB";
 
     /// <inheritdoc/>
+    public override Precision Precision { get; }
+
+    /// <summary>Whether the device can multiply in this precision.</summary>
+    internal static bool Supports(Accelerator accelerator, Precision precision) => precision == Precision.Fp32
+        || accelerator is CPUAccelerator || (accelerator is CudaAccelerator cuda && cuda.Architecture >= CudaArchitecture.SM_80);
+
+    /// <summary>Whether this device can.</summary>
+    internal bool Supports(Precision precision) => Supports(_accelerator, precision);
+
+    /// <summary>The simulator runs kernels in inline PTX as their emulation in C#.</summary>
+    internal bool IsSimulator => _accelerator is CPUAccelerator;
+
+    /// <exception cref="DeviceException">The device has no tensor cores for this precision.</exception>
+    internal void RequireTensorCores(Precision precision)
+    {
+        if (!Supports(precision))
+        {
+            throw NoTensorCores(Name, precision);
+        }
+    }
+
+    internal static DeviceException NoTensorCores(string device, Precision precision) => new(
+        $"{device}: {precision} needs tensor cores (CUDA, compute capability 8.0 or later); this device computes in Fp32");
+
+    /// <inheritdoc/>
     public override Convolution2d Convolution { get; }
 
     /// <inheritdoc/>
@@ -78,6 +107,9 @@ public sealed class GpuBackend : Backend
 
     /// <inheritdoc/>
     public override RowNormalization Normalization { get; }
+
+    /// <inheritdoc/>
+    public override BatchNormalization BatchNormalization { get; }
 
     /// <inheritdoc/>
     public override ElementwiseMaps Elementwise { get; }

@@ -23,7 +23,7 @@ internal static class GpuDevices
 
     /// <summary>Opens <c>cuda:index</c> or <c>opencl:index</c>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static Backend Open(string kind, int index)
+    public static Backend Open(string kind, int index, Precision precision)
     {
         string name = $"{kind}:{index}";
         string words = kind == "cuda" ? "CUDA" : "OpenCL";
@@ -44,7 +44,13 @@ internal static class GpuDevices
                     ? $"{name}: no {words} device was found (the driver {library} reports none)"
                     : $"{name}: there is no such device, the last is {kind}:{devices.Count - 1}");
             }
-            var backend = new GpuBackend(name, devices[index].CreateAccelerator(context), context);
+            var accelerator = devices[index].CreateAccelerator(context);
+            if (!GpuBackend.Supports(accelerator, precision))
+            {
+                accelerator.Dispose();
+                throw GpuBackend.NoTensorCores(name, precision);
+            }
+            var backend = new GpuBackend(name, accelerator, context, precision);
             context = null; // the backend's from here on
             return backend;
         }

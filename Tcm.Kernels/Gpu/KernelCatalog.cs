@@ -25,5 +25,11 @@ internal static class KernelCatalog
         .. ElementwiseKernels.All, .. ReductionKernels.All, .. PoolingKernels.All, .. ResamplingKernels.All,
         .. DataMovementKernels.All, .. ImageKernels.All, .. BalancedEntropyKernels.All, .. MapLossKernels.All,
         .. OptimizerKernels.All, .. PeakKernels.All, .. Conv2dGradientKernels.All,
+        .. ActivationGradientKernels.All, .. RowGradientKernels.All, .. BatchNormKernels.All, .. PoolingGradientKernels.All,
+        .. ResamplingGradientKernels.All, .. EmbeddingGradientKernels.All, .. AttentionGradientKernels.All,
+        .. NaiveAttentionGradientKernels.All,
     ];
+
+    /// <summary>Kernels that only the simulator runs, in place of those in inline PTX.</summary>
+    public static IReadOnlyList<GpuKernel> Emulated { get; } = [.. Conv2dKernels.Emulated(), .. MatrixKernels.Emulated()];
 }

@@ -43,7 +43,7 @@ internal static partial class PtxLint
 
     /// <summary>Times an instruction such as <c>fma.rn.f32</c> or <c>ld.shared.v4</c> occurs.</summary>
     public static int Count(string ptx, string instruction) =>
-        Regex.Count(ptx, @"(?<![\w.])" + Regex.Escape(instruction) + @"(?=[.\s])");
+        Regex.Count(ptx, @"(?<![\w.])" + Regex.Escape(instruction) + @"(?=[.;\s])");
 
     private static int ElementBytes(string type) => int.Parse(type[1..], CultureInfo.InvariantCulture) / 8;
 

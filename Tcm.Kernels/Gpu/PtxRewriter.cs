@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Tcm.Kernels.Gpu;
@@ -25,11 +24,73 @@ internal static partial class PtxRewriter
     /// <summary>Turns stack slots that never escape into registers; others stay as they are.</summary>
     public static string PromoteLocals(string ptx)
     {
-        foreach (Match depot in LocalDepot().Matches(ptx))
+        var slots = Slots(ptx);
+        return slots.Count == 0 ? ptx : LocalUse().Replace(ptx, use =>
         {
-            ptx = PromoteLocal(ptx, depot);
+            var groups = use.Groups;
+            if (groups["depot"].Success)
+            {
+                return slots.Values.FirstOrDefault(s => s.Name == groups["depot"].Value) is { } declared
+                    ? $".reg .b{declared.Bits} {declared.Register};" : use.Value;
+            }
+            if (!slots.TryGetValue(groups["address"].Value, out var slot))
+            {
+                return use.Value;
+            }
+            return groups["slot"].Success ? ""
+                : groups["stored"].Success ? $"\tmov.{groups["type"].Value}\t{slot.Register}, {groups["stored"].Value};"
+                : $"\tmov.{groups["type"].Value}\t{groups["loaded"].Value}, {slot.Register};";
+        });
+    }
+
+    /// <summary>The slots that may become registers, by the register that holds their address.</summary>
+    private static Dictionary<string, Slot> Slots(string ptx)
+    {
+        var sizes = new Dictionary<string, string>(StringComparer.Ordinal);
+        var slots = new Dictionary<string, Slot>(StringComparer.Ordinal);
+        var sound = new Dictionary<string, int>(StringComparer.Ordinal);
+        // Declarations come first, then the addresses are taken, then used.
+        foreach (Match use in LocalUse().Matches(ptx))
+        {
+            string address = use.Groups["address"].Value;
+            if (use.Groups["depot"].Success)
+            {
+                sizes[use.Groups["depot"].Value] = use.Groups["bytes"].Value;
+            }
+            else if (use.Groups["slot"].Success)
+            {
+                string name = use.Groups["slot"].Value;
+                if (sizes.TryGetValue(name, out string? bytes) && bytes is "4" or "8")
+                {
+                    slots[address] = new Slot(name, bytes == "4" ? "32" : "64");
+                    sound[address] = sound.GetValueOrDefault(address) + 1;
+                }
+            }
+            else if (slots.TryGetValue(address, out var slot)
+                && use.Groups["type"].Value.EndsWith(slot.Bits, StringComparison.Ordinal))
+            {
+                sound[address] = sound.GetValueOrDefault(address) + 1;
+            }
         }
-        return ptx;
+        var uses = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (Match token in SlotToken().Matches(ptx))
+        {
+            uses[token.Value] = uses.GetValueOrDefault(token.Value) + 1;
+        }
+        // One more use of the address than its definition, loads and stores means that it escapes.
+        foreach (var (address, slot) in slots.ToList())
+        {
+            if (uses[address] != sound[address] || uses[slot.Name] != 2)
+            {
+                slots.Remove(address);
+            }
+        }
+        return slots;
+    }
+
+    private sealed record Slot(string Name, string Bits)
+    {
+        public string Register { get; } = Name.TrimStart('_') + "_r";
     }
 
     /// <summary>Numbers ILGPU's labels, parameters and functions by first appearance.</summary>
@@ -46,36 +107,18 @@ internal static partial class PtxRewriter
         });
     }
 
-    private static string PromoteLocal(string ptx, Match depot)
-    {
-        string name = depot.Groups[1].Value;
-        var definition = Regex.Match(ptx, @"\tmov\.[bu]64\t(%rd\d+), " + name + @";\r?\n");
-        if (depot.Groups[2].Value is not ("4" or "8") || !definition.Success || Regex.Count(ptx, @"\b" + name + @"\b") != 2)
-        {
-            return ptx;
-        }
-        string bits = depot.Groups[2].Value == "4" ? "32" : "64";
-        string register = name.TrimStart('_') + "_r";
-        string address = Regex.Escape(definition.Groups[1].Value) + @"(?!\d)";
-        string store = @"\tst\.local\.([bf]" + bits + @")\t\[" + address + @"\], ([^;]+);";
-        string load = @"\tld\.local\.([bf]" + bits + @")\t(%\w+), \[" + address + @"\];";
-        // One more use of the address than its definition, loads and stores means that it escapes.
-        if (Regex.Count(ptx, address) != Regex.Count(ptx, store) + Regex.Count(ptx, load) + 1)
-        {
-            return ptx;
-        }
-        var text = new StringBuilder(ptx)
-            .Replace(definition.Value, "")
-            .Replace(depot.Value, $".reg .b{bits} {register};");
-        ptx = Regex.Replace(text.ToString(), store, m => $"\tmov.{m.Groups[1].Value}\t{register}, {m.Groups[2].Value};");
-        return Regex.Replace(ptx, load, m => $"\tmov.{m.Groups[1].Value}\t{m.Groups[2].Value}, {register};");
-    }
-
     [GeneratedRegex(@"\b(bra|brx\.idx)\.uni\b")]
     private static partial Regex UniformBranch();
 
-    [GeneratedRegex(@"\.local \.align \d+ \.b8 (__local_depot\d+)\[(\d+)\];")]
-    private static partial Regex LocalDepot();
+    // A slot's declaration, the address taken of it, a store to or a load from an address.
+    [GeneratedRegex(@"\.local \.align \d+ \.b8 (?<depot>__local_depot\d+)\[(?<bytes>\d+)\];"
+        + @"|\tmov\.[bu]64\t(?<address>%rd\d+), (?<slot>__local_depot\d+);\r?\n"
+        + @"|\tst\.local\.(?<type>[bf]\d+)\t\[(?<address>%rd\d+)\], (?<stored>[^;]+);"
+        + @"|\tld\.local\.(?<type>[bf]\d+)\t(?<loaded>%\w+), \[(?<address>%rd\d+)\];")]
+    private static partial Regex LocalUse();
+
+    [GeneratedRegex(@"%rd\d+\b|\b__local_depot\d+\b")]
+    private static partial Regex SlotToken();
 
     // Labels L_12 and parameters _args_12: the numbers come from a counter of the context. sm_90 and %r12 are not touched.
     [GeneratedRegex(@"(?<![%\w.])(L_|_\w*?_)\d+\b")]

@@ -15,6 +15,5 @@ public abstract partial class DataMovement
         ScatterAddRowsCore(rows, width, dy, ids, dtable);
     }
 
-    private protected virtual void ScatterAddRowsCore(int rows, int width, Slice dy, ReadOnlySpan<int> ids, Slice dtable) =>
-        throw new DeviceException("this device has no kernels for training yet");
+    private protected abstract void ScatterAddRowsCore(int rows, int width, Slice dy, ReadOnlySpan<int> ids, Slice dtable);
 }

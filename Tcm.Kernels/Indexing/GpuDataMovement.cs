@@ -3,7 +3,7 @@ using Tcm.Kernels.Gpu;
 
 namespace Tcm.Kernels.Indexing;
 
-internal sealed class GpuDataMovement(GpuBackend backend) : DataMovement
+internal sealed partial class GpuDataMovement(GpuBackend backend) : DataMovement
 {
     /// <summary>For the ladder benchmark and the tests.</summary>
     public GpuVersion Version { get; set; }

@@ -87,13 +87,17 @@ internal struct PackedOperand : IGemmOperand
 /// A row-major (K, Columns) matrix per batch: the images of a 1x1 convolution (channels x pixels), b of a product, a when
 /// it is stored transposed.
 /// </summary>
-internal struct RowsOperand : IGemmOperand
+internal struct RowsOperand : IGemmOperand, ITensorOperand
 {
     public ArrayView<float> Values;
     public int K, Columns, RowLength, BatchLength;
 
     /// <summary>1 when every row starts on 16 bytes and Columns is a multiple of 4.</summary>
     public int Vector;
+
+    public static bool AlongK => false;
+
+    public static bool Packed => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Cursor Start(int batch, int column, int thread)
@@ -116,19 +120,44 @@ internal struct RowsOperand : IGemmOperand
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<Float4> slab, int thread, Float4 value) => Slab.PutRow(slab, thread, value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Cursor Row(int batch, int row) => new() { Offset = batch * BatchLength + row, Left = Columns - row };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Float4 Four(Cursor cursor, int k)
+    {
+        var value = default(Float4);
+        int at = cursor.Offset + k * RowLength;
+        if (cursor.Left > 0 && k < K)
+        {
+            value.X = Values[at];
+            value.Y = k + 1 < K ? Values[at + RowLength] : 0;
+            value.Z = k + 2 < K ? Values[at + 2 * RowLength] : 0;
+            value.W = k + 3 < K ? Values[at + 3 * RowLength] : 0;
+        }
+        return value;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Copy<TCore>(TensorGroup group, int to, Cursor cursor, int chunk) where TCore : struct, ITensorCore { }
 }
 
 /// <summary>
 /// A row-major (Columns, K) matrix per batch, transposed on the way into shared memory: the rows of a linear layer's input,
 /// a of a product, b when it is stored transposed.
 /// </summary>
-internal struct ColumnsOperand : IGemmOperand
+internal struct ColumnsOperand : IGemmOperand, ITensorOperand
 {
     public ArrayView<float> Values;
     public int K, Columns, ColumnLength, BatchLength;
 
     /// <summary>1 when every column starts on 16 bytes and K is a multiple of 4.</summary>
     public int Vector;
+
+    public static bool AlongK => true;
+
+    public static bool Packed => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Cursor Start(int batch, int column, int thread)
@@ -159,4 +188,22 @@ internal struct ColumnsOperand : IGemmOperand
         floats[at + 2 * Slab.Stride] = value.Z;
         floats[at + 3 * Slab.Stride] = value.W;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Cursor Row(int batch, int row) =>
+        new() { Offset = batch * BatchLength + row * ColumnLength, Left = Columns - row };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Float4 Four(Cursor cursor, int k)
+    {
+        var value = default(Float4);
+        if (cursor.Left > 0 && k < K)
+        {
+            value = TileRow.Load(Values, cursor.Offset + k, K - k, Vector);
+        }
+        return value;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Copy<TCore>(TensorGroup group, int to, Cursor cursor, int chunk) where TCore : struct, ITensorCore { }
 }

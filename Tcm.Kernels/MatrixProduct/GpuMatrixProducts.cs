@@ -6,7 +6,7 @@ namespace Tcm.Kernels.MatrixProduct;
 /// <summary>Rungs of the ladder in <see cref="MatrixKernels"/>.</summary>
 internal enum GpuMatrixVersion
 {
-    /// <summary>V2 with the block that fits the shape.</summary>
+    /// <summary>V3 in the backend's precision; for FP32 V2 with the block that fits the shape.</summary>
     Auto,
     /// <summary>V1.</summary>
     Naive,
@@ -14,12 +14,30 @@ internal enum GpuMatrixVersion
     Tile64,
     /// <summary>V2 with 128x128 blocks.</summary>
     Tile128,
+    /// <summary>V3, factors rounded to TF32.</summary>
+    Tf32,
+    /// <summary>V3, factors rounded to half precision.</summary>
+    Fp16,
+    /// <summary>V3, factors rounded to bfloat16.</summary>
+    Bf16,
 }
 
 internal sealed class GpuMatrixProducts(GpuBackend backend) : MatrixProducts
 {
-    /// <summary>For the ladder benchmark and the tests.</summary>
+    /// <summary>The version of products, and of weights prepared from now on; for the ladder benchmark and the tests.</summary>
     public GpuMatrixVersion Version { get; set; }
+
+    /// <summary>Tile of V3, negative to choose by shape; for the ladder benchmark and the tests.</summary>
+    public int TensorTile { get; set; } = -1;
+
+    private Precision Precision => Version switch
+    {
+        GpuMatrixVersion.Auto => backend.Precision,
+        GpuMatrixVersion.Tf32 => Precision.Tf32,
+        GpuMatrixVersion.Fp16 => Precision.Fp16,
+        GpuMatrixVersion.Bf16 => Precision.Bf16,
+        _ => Precision.Fp32,
+    };
 
     private int Side => Version switch
     {
@@ -29,10 +47,17 @@ internal sealed class GpuMatrixProducts(GpuBackend backend) : MatrixProducts
     };
 
     private protected override PreparedMatrix PrepareCore(int n, int k, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias,
-        Activation activation) => new GpuMatrix(backend, n, k, weight, bias, activation);
+        Activation activation) => Precision == Precision.Fp32
+        ? new GpuMatrix(backend, n, k, weight, bias, activation)
+        : new TensorMatrix(backend, Precision, n, k, weight, bias, activation);
 
     private protected override void LinearCore(PreparedMatrix matrix, int rows, Slice x, Slice y, Slice? residual)
     {
+        if (matrix is TensorMatrix tensor)
+        {
+            TensorLinear(tensor, rows, x, y, residual);
+            return;
+        }
         var weights = ((GpuMatrix)matrix).Weights;
         int n = matrix.N, k = matrix.K;
         ArrayView<float> xView = GpuBackend.View(x), yView = GpuBackend.View(y), skip = GpuBackend.View(residual ?? y);
@@ -55,24 +80,36 @@ internal sealed class GpuMatrixProducts(GpuBackend backend) : MatrixProducts
             });
             return;
         }
-        bool aligned = n % 4 == 0 && (y.Offset | (residual?.Offset ?? 0)) % 4 == 0;
         MatrixKernels.Linear.Launch(backend, matrix.Activation, new()
         {
             A = Columns(xView, k, rows, 0, k % 4 == 0 && x.Offset % 4 == 0),
             B = weights.Operand,
-            C = new LinearStore
-            {
-                Y = yView,
-                Residual = skip,
-                Bias = weights.Bias,
-                HasResidual = hasResidual,
-                M = rows,
-                N = n,
-                Vector = aligned ? 1 : 0,
-            },
+            C = Store(weights.Bias, rows, n, y, residual),
             K = k,
         }, rows, n, 1, Side);
     }
+
+    private void TensorLinear(TensorMatrix matrix, int rows, Slice x, Slice y, Slice? residual)
+    {
+        int n = matrix.N, k = matrix.K;
+        MatrixKernels.TensorLinear.Launch(backend, matrix.Weights.Precision, matrix.Activation, new()
+        {
+            A = Columns(GpuBackend.View(x), k, rows, 0, k % 4 == 0 && x.Offset % 4 == 0),
+            B = matrix.Weights.Operand,
+            C = Store(matrix.Weights.Bias, rows, n, y, residual),
+        }, rows, n, k, 1, TensorTile);
+    }
+
+    private static LinearStore Store(ArrayView<float> bias, int rows, int n, Slice y, Slice? residual) => new()
+    {
+        Y = GpuBackend.View(y),
+        Residual = GpuBackend.View(residual ?? y),
+        Bias = bias,
+        HasResidual = residual is null ? 0 : 1,
+        M = rows,
+        N = n,
+        Vector = n % 4 == 0 && (y.Offset | (residual?.Offset ?? 0)) % 4 == 0 ? 1 : 0,
+    };
 
     private protected override void MultiplyCore(MatrixShape shape, Slice a, Slice b, Slice c, float alpha)
     {
@@ -100,6 +137,30 @@ internal sealed class GpuMatrixProducts(GpuBackend backend) : MatrixProducts
         var aRows = Rows(aView, k, m, strideA, Aligned(m, a, strideA));
         var bColumns = Columns(bView, k, n, strideB, Aligned(k, b, strideB));
         var bRows = Rows(bView, k, n, strideB, Aligned(n, b, strideB));
+        var precision = Precision;
+        if (precision != Precision.Fp32)
+        {
+            switch (shape.TransposeA, shape.TransposeB)
+            {
+                case (false, false):
+                    MatrixKernels.TensorPlain.Launch(backend, precision, Activation.None,
+                        new() { A = aColumns, B = bRows, C = store }, m, n, k, shape.Batch, TensorTile);
+                    break;
+                case (false, true):
+                    MatrixKernels.TensorTransposedB.Launch(backend, precision, Activation.None,
+                        new() { A = aColumns, B = bColumns, C = store }, m, n, k, shape.Batch, TensorTile);
+                    break;
+                case (true, false):
+                    MatrixKernels.TensorTransposedA.Launch(backend, precision, Activation.None,
+                        new() { A = aRows, B = bRows, C = store }, m, n, k, shape.Batch, TensorTile);
+                    break;
+                default:
+                    MatrixKernels.TensorTransposedBoth.Launch(backend, precision, Activation.None,
+                        new() { A = aRows, B = bColumns, C = store }, m, n, k, shape.Batch, TensorTile);
+                    break;
+            }
+            return;
+        }
         switch (shape.TransposeA, shape.TransposeB)
         {
             case (false, false):
@@ -179,6 +240,20 @@ internal sealed class GpuMatrixProducts(GpuBackend backend) : MatrixProducts
         }
 
         public PackedWeights Weights { get; }
+
+        public override void Dispose() => Weights.Dispose();
+    }
+
+    private sealed class TensorMatrix : PreparedMatrix
+    {
+        public TensorMatrix(GpuBackend backend, Precision precision, int n, int k, ReadOnlySpan<float> weight,
+            ReadOnlySpan<float> bias, Activation activation) : base(n, k, activation)
+        {
+            float[] w = weight.ToArray();
+            Weights = new TensorWeights(backend, precision, 1, n, k, bias, n, (_, j, i) => w[j * k + i]);
+        }
+
+        public TensorWeights Weights { get; }
 
         public override void Dispose() => Weights.Dispose();
     }

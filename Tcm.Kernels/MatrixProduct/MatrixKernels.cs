@@ -8,6 +8,7 @@ namespace Tcm.Kernels.MatrixProduct;
 // Linear layers y (rows,N) = act(x (rows,K) w^T + b + residual) and products c = alpha op(a) op(b), row-major, fp32.
 //   V1 Naive   one thread per result, both factors from global memory. Baseline for study.
 //   V2 Tiled   GemmKernels with 64x64 or 128x128 blocks; the weight of a linear layer is packed (K,N) once. <- default
+//   V3 Tensor  TensorGemmKernels: factors rounded to Tf32, Fp16 or Bf16, sums FP32. When the backend's precision allows it.
 internal static class MatrixKernels
 {
     /// <summary>One thread computes c[batch,m,n]; strides of 1 and ld say which operand is transposed.</summary>
@@ -71,9 +72,29 @@ internal static class MatrixKernels
     /// <summary>a^T b^T</summary>
     public static GemmFamily<RowsOperand, ColumnsOperand, ProductStore> TransposedBoth { get; } = new(activations: false);
 
+    public static TensorFamily<ColumnsOperand, TensorWeightsOperand, LinearStore> TensorLinear { get; } = new();
+
+    /// <summary>a b</summary>
+    public static TensorFamily<ColumnsOperand, RowsOperand, ProductStore> TensorPlain { get; } = new(activations: false);
+
+    /// <summary>a b^T</summary>
+    public static TensorFamily<ColumnsOperand, ColumnsOperand, ProductStore> TensorTransposedB { get; } = new(activations: false);
+
+    /// <summary>a^T b</summary>
+    public static TensorFamily<RowsOperand, RowsOperand, ProductStore> TensorTransposedA { get; } = new(activations: false);
+
+    /// <summary>a^T b^T</summary>
+    public static TensorFamily<RowsOperand, ColumnsOperand, ProductStore> TensorTransposedBoth { get; } = new(activations: false);
+
     public static IEnumerable<GpuKernel> All =>
         [NaiveKernel, .. NaiveLinearKernels, .. Linear.Kernels, .. Plain.Kernels, .. TransposedB.Kernels,
-            .. TransposedA.Kernels, .. TransposedBoth.Kernels];
+            .. TransposedA.Kernels, .. TransposedBoth.Kernels, .. TensorLinear.Kernels, .. TensorPlain.Kernels,
+            .. TensorTransposedB.Kernels, .. TensorTransposedA.Kernels, .. TensorTransposedBoth.Kernels];
+
+    /// <summary>What the simulator runs in place of the kernels for tensor cores.</summary>
+    public static IEnumerable<GpuKernel> Emulated() =>
+        [.. TensorLinear.Emulated, .. TensorPlain.Emulated, .. TensorTransposedB.Emulated, .. TensorTransposedA.Emulated,
+            .. TensorTransposedBoth.Emulated];
 }
 
 /// <summary>Arguments of <see cref="MatrixKernels.Naive"/>.</summary>
@@ -92,7 +113,7 @@ internal struct NaiveLinearArgs
 }
 
 /// <summary>Tiles of (rows, N) with a bias a column.</summary>
-internal struct LinearStore : IGemmStore
+internal struct LinearStore : IGemmStore, ITileStore
 {
     public ArrayView<float> Y, Residual, Bias;
     public int HasResidual, M, N;
@@ -101,16 +122,22 @@ internal struct LinearStore : IGemmStore
     public int Vector;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void Store<TActivation>(int batch, int m, int n, Tile4x4 tile) where TActivation : struct, IGpuActivation
+    public readonly void Store<TActivation>(int batch, int m, int n, Tile4x4 tile) where TActivation : struct, IGpuActivation =>
+        Store(default(GpuActivate<TActivation>), batch, m, n, tile);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Store<TFunction>(TFunction function, int batch, int m, int n, Tile4x4 tile)
+        where TFunction : struct, IGpuUnary
     {
-        Row<TActivation>(m, n, tile.Row0);
-        Row<TActivation>(m + 1, n, tile.Row1);
-        Row<TActivation>(m + 2, n, tile.Row2);
-        Row<TActivation>(m + 3, n, tile.Row3);
+        Row(function, m, n, tile.Row0);
+        Row(function, m + 1, n, tile.Row1);
+        Row(function, m + 2, n, tile.Row2);
+        Row(function, m + 3, n, tile.Row3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void Row<TActivation>(int m, int n, Float4 v) where TActivation : struct, IGpuActivation
+    private readonly void Row<TFunction>(TFunction function, int m, int n, Float4 v)
+        where TFunction : struct, IGpuUnary
     {
         if (m < M && n < N)
         {
@@ -121,14 +148,14 @@ internal struct LinearStore : IGemmStore
                 r = TileRow.Load(Residual, at, N - n, Vector);
             }
             var b = TileRow.Load(Bias, n, N - n, Vector);
-            TileRow.Store(Y, at, N - n, Vector, new Float4(TActivation.Apply(v.X + b.X + r.X),
-                TActivation.Apply(v.Y + b.Y + r.Y), TActivation.Apply(v.Z + b.Z + r.Z), TActivation.Apply(v.W + b.W + r.W)));
+            TileRow.Store(Y, at, N - n, Vector, new Float4(function.Apply(v.X + b.X + r.X),
+                function.Apply(v.Y + b.Y + r.Y), function.Apply(v.Z + b.Z + r.Z), function.Apply(v.W + b.W + r.W)));
         }
     }
 }
 
 /// <summary>Tiles of (M, N), scaled.</summary>
-internal struct ProductStore : IGemmStore
+internal struct ProductStore : IGemmStore, ITileStore
 {
     public ArrayView<float> C;
     public float Alpha;
@@ -138,7 +165,12 @@ internal struct ProductStore : IGemmStore
     public int Vector;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void Store<TActivation>(int batch, int m, int n, Tile4x4 tile) where TActivation : struct, IGpuActivation
+    public readonly void Store<TActivation>(int batch, int m, int n, Tile4x4 tile) where TActivation : struct, IGpuActivation =>
+        Store(default(GpuActivate<TActivation>), batch, m, n, tile);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Store<TFunction>(TFunction function, int batch, int m, int n, Tile4x4 tile)
+        where TFunction : struct, IGpuUnary
     {
         Row(batch, m, n, tile.Row0);
         Row(batch, m + 1, n, tile.Row1);

@@ -2,7 +2,7 @@ using Tcm.Kernels.Gpu;
 
 namespace Tcm.Kernels.Normalization;
 
-internal sealed class GpuNormalization(GpuBackend backend) : RowNormalization
+internal sealed partial class GpuNormalization(GpuBackend backend) : RowNormalization
 {
     /// <summary>For the ladder benchmark and the tests.</summary>
     public GpuVersion Version { get; set; }

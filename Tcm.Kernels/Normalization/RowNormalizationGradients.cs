@@ -43,12 +43,10 @@ public abstract partial class RowNormalization
         SoftmaxBackwardCore(rows, columns, y, dy, dx);
     }
 
-    private protected virtual void LayerNormBackwardCore(int rows, int columns, float eps, Slice x, Slice gamma, Slice dy, Slice dx,
-        Slice dgamma, Slice dbeta) => throw new DeviceException("this device has no kernels for training yet");
+    private protected abstract void LayerNormBackwardCore(int rows, int columns, float eps, Slice x, Slice gamma, Slice dy, Slice dx,
+        Slice dgamma, Slice dbeta);
 
-    private protected virtual void L2NormalizeBackwardCore(int rows, int columns, float eps, Slice x, Slice dy, Slice dx) =>
-        throw new DeviceException("this device has no kernels for training yet");
+    private protected abstract void L2NormalizeBackwardCore(int rows, int columns, float eps, Slice x, Slice dy, Slice dx);
 
-    private protected virtual void SoftmaxBackwardCore(int rows, int columns, Slice y, Slice dy, Slice dx) =>
-        throw new DeviceException("this device has no kernels for training yet");
+    private protected abstract void SoftmaxBackwardCore(int rows, int columns, Slice y, Slice dy, Slice dx);
 }

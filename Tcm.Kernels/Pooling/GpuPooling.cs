@@ -2,7 +2,7 @@ using Tcm.Kernels.Gpu;
 
 namespace Tcm.Kernels.Pooling;
 
-internal sealed class GpuPooling(GpuBackend backend) : AveragePooling
+internal sealed partial class GpuPooling(GpuBackend backend) : AveragePooling
 {
     /// <summary>For the ladder benchmark and the tests.</summary>
     public GpuVersion Version { get; set; }

@@ -2,7 +2,7 @@ using Tcm.Kernels.Gpu;
 
 namespace Tcm.Kernels.Resampling;
 
-internal sealed class GpuResampler(GpuBackend backend) : Resampler
+internal sealed partial class GpuResampler(GpuBackend backend) : Resampler
 {
     private const int SharedPlanes = 8;
 

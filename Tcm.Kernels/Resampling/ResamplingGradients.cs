@@ -17,6 +17,5 @@ public abstract partial class Resampler
         ResizeBackwardCore(mode, shape, dy, dx);
     }
 
-    private protected virtual void ResizeBackwardCore(ResizeMode mode, ResizeShape shape, Slice dy, Slice dx) =>
-        throw new DeviceException("this device has no kernels for training yet");
+    private protected abstract void ResizeBackwardCore(ResizeMode mode, ResizeShape shape, Slice dy, Slice dx);
 }

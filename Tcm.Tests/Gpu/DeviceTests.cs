@@ -71,6 +71,17 @@ public sealed class DeviceTests
         Assert.Equal(devices.FirstOrDefault(d => d.Name == "cuda:0")?.Name ?? "cpu", automatic.Name);
     }
 
+    [Theory]
+    [InlineData(Precision.Tf32)]
+    [InlineData(Precision.Fp16)]
+    [InlineData(Precision.Bf16)]
+    public void A_precision_that_the_device_lacks_is_never_replaced(Precision precision)
+    {
+        string message = Assert.Throws<DeviceException>(() => Devices.Open("cpu", precision: precision)).Message;
+        Assert.Equal($"cpu: {precision} needs tensor cores (CUDA, compute capability 8.0 or later); the CPU computes in Fp32",
+            message);
+    }
+
     /// <summary>A second copy of Tcm.Kernels, in a context that notes which assemblies it asks for.</summary>
     [Fact]
     public void The_cpu_does_not_load_ilgpu()
@@ -80,14 +91,16 @@ public sealed class DeviceTests
         string name = NativeLibrary.TryLoad("libcuda.so.1", out _) || OperatingSystem.IsWindows() ? "cpu" : "auto";
         var devices = context.LoadFromAssemblyPath(typeof(Devices).Assembly.Location).GetType(typeof(Devices).FullName!)!;
         Assert.NotSame(typeof(Devices), devices);
-        using (var backend = (IDisposable)devices.GetMethod(nameof(Devices.Open))!.Invoke(null, [name, 1])!)
+        var open = devices.GetMethod(nameof(Devices.Open))!;
+        object fp32 = Enum.ToObject(open.GetParameters()[2].ParameterType, 0);
+        using (var backend = (IDisposable)open.Invoke(null, [name, 1, fp32])!)
         {
             Assert.Equal("cpu", backend.GetType().GetProperty(nameof(Backend.Name))!.GetValue(backend));
         }
         Assert.NotEmpty(context.Requested);
         Assert.DoesNotContain(context.Requested, n => n.StartsWith("ILGPU", StringComparison.Ordinal));
         // The recorder does see it once a GPU is asked for.
-        Assert.Throws<TargetInvocationException>(() => devices.GetMethod(nameof(Devices.Open))!.Invoke(null, ["cuda:1000", 1]));
+        Assert.Throws<TargetInvocationException>(() => open.Invoke(null, ["cuda:1000", 1, fp32]));
         Assert.Contains("ILGPU", context.Requested);
     }
 

@@ -12,13 +12,14 @@ internal static class GpuCases
 {
     private const int MaxOutput = 6000, MaxInput = 20_000;
 
-    // Three operations of each shape make many cases.
-    private const int MaxTraining = 1200;
+    // Three operations of each shape make many training cases; most gradients sum over groups, with many barriers.
+    private const int MaxTraining = 1200, MaxGradient = 1500;
 
     /// <summary>The small cases of the shared table; where 128x128 blocks would only repeat them, none.</summary>
     public static IEnumerable<KernelCase> Small(string family, string version) =>
         family == "ConvolutionTraining" && version == nameof(GpuConvolutionVersion.Gemm128) ? [] : KernelCases.Families[family]
-            .Where(c => c.Output <= MaxOutput && c.Inputs.Sum() <= (family == "ConvolutionTraining" ? MaxTraining : MaxInput));
+            .Where(c => c.Output <= (family == "Gradients" ? MaxGradient : MaxOutput)
+                && c.Inputs.Sum() <= (family == "ConvolutionTraining" ? MaxTraining : MaxInput));
 
     /// <summary>Shapes around the tiles of the GPU kernels.</summary>
     public static IEnumerable<KernelCase> Tiles(string family) => tiles.GetValueOrDefault(family, []);
@@ -63,6 +64,16 @@ internal static class GpuCases
             AttentionCases.Separate(new(1, 1, 3, 9, 99, 0.1f, false, 99, 99, 99)),
             AttentionCases.Separate(new(1, 1, 2, 3, 130, 0.1f, false, 130, 130, 130)),
             AttentionCases.Separate(new(2, 2, 34, 5, 12, 0.3f, false, 24, 24, 24)),
+        ],
+        ["Gradients"] =
+        [
+            GradientCases.PackedAttention(1, 2, 36, 64, causal: true),
+            GradientCases.CrossAttention(new(2, 1, 34, 5, 12, 0.3f, false, 12, 24, 24)),
+            GradientCases.CrossAttention(new(1, 1, 3, 40, 66, 0.1f, false, 66, 132, 132)),
+            GradientCases.CrossAttention(new(1, 1, 5, 70, 7, 0.4f, false, 7, 14, 14)),
+            .. GradientCases.Rows(2, 130),
+            GradientCases.LayerNorm(130, 3),
+            .. GradientCases.BatchNorm(5, 1, 821, training: true, Activation.Relu),
         ],
     };
 

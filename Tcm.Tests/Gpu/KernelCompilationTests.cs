@@ -4,6 +4,7 @@ using ILGPU;
 using ILGPU.Backends.PTX;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
+using Tcm.Kernels.Attention;
 using Tcm.Kernels.Gpu;
 using Tcm.Kernels.MatrixProduct;
 
@@ -48,6 +49,52 @@ public sealed class KernelCompilationTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Products_on_tensor_cores_are_made_of_their_instructions(int architecture)
+    {
+        var tensor = Compile(architecture).Where(t => t.Key.Method.DeclaringType == typeof(TensorGemmKernels)).ToList();
+        Assert.Equal(8 * 3 * TensorTiles.Sizes.Count, tensor.Count);
+        foreach (var (kernel, ptx) in tensor)
+        {
+            var types = kernel.Method.GetGenericArguments();
+            bool tall = types[1] == typeof(Tile128x128), tf32 = types[0] == typeof(Tf32Core);
+            string format = tf32 ? "tf32" : types[0] == typeof(Fp16Core) ? "f16" : "bf16";
+            string multiply = $"mma.sync.aligned.m16n8k{(tf32 ? 8 : 16)}.row.col.f32.{format}.{format}.f32";
+            // Two steps of 32 bytes along k; a fragment of A serves four multiplications, one of B two or four.
+            Check(tall ? 32 : 16, multiply);
+            Check(tall ? 32 : 16, "mma.sync");
+            Check(tall ? 12 : 8, "ldmatrix.sync.aligned.m8n8.x4.shared.b16");
+            // Chunks of packed and of FP32 operands that a thread brings at each step.
+            int slotsA = types[1] == typeof(Tile64x128) ? 1 : 2;
+            int packed = (IsPacked(types[2]) ? slotsA : 0) + (IsPacked(types[3]) ? 2 : 0);
+            int raw = slotsA + 2 - packed;
+            Check(3 * packed, "cp.async.cg.shared.global");
+            Check(packed > 0 ? 3 : 0, "cp.async.commit_group");
+            Check(packed > 0 ? 1 : 0, "cp.async.wait_group");
+            Check(4 * raw, tf32 ? "cvt.rna.tf32.f32" : $"cvt.rn.{format}x2.f32");
+            Check(raw, "st.shared.v4");
+            Check(tall ? 32 : 16, "st.shared.v2.f32");
+            Check(raw + (tall ? 32 : 16), "st.shared");
+            Check(4, "ld.shared.v4.f32");
+            Check(4, "ld.shared");
+            Check(3, "bar.sync");
+            int tile = TensorTiles.Sizes.ToList().FindIndex(s => types[1].Name == $"Tile{s.M}x{s.N}");
+            var (m, n) = TensorTiles.Sizes[tile];
+            Assert.Equal(TensorGemmKernels.Stages * 64 * (m + n), PtxLint.SharedBytes(ptx));
+            // The address that inline PTX takes is that of the kernel's only array.
+            Assert.Contains("[" + TensorGemmKernels.Stages * 64 * (m + n) + "]",
+                ptx.Split('\n').Single(line => line.Contains(".shared .align", StringComparison.Ordinal)
+                    && line.Contains("__shared_alloca0", StringComparison.Ordinal)), StringComparison.Ordinal);
+            AssertTypedAccess(kernel, ptx);
+
+            void Check(int expected, string instruction) => Assert.True(expected == PtxLint.Count(ptx, instruction),
+                $"{kernel}: {PtxLint.Count(ptx, instruction)} {instruction}, expected {expected}");
+        }
+    }
+
+    private static bool IsPacked(Type operand) => (bool)operand.GetProperty(nameof(ITensorOperand.Packed))!.GetValue(null)!;
+
     [Fact]
     public void Attention_keeps_scores_in_shared_memory()
     {
@@ -58,6 +105,18 @@ public sealed class KernelCompilationTests
             Assert.Equal(5, PtxLint.Count(ptx, "bar.sync"));
             AssertTypedAccess(kernel, ptx);
         }
+    }
+
+    [Theory]
+    [InlineData(nameof(AttentionGradientKernels.FlashQuery), 8)]
+    [InlineData(nameof(AttentionGradientKernels.FlashKeyValue), 3)]
+    public void Attention_gradients_keep_scores_in_shared_memory(string method, int barriers)
+    {
+        var (kernel, ptx) = Compile(90).Single(t => t.Key.Method.Name == method);
+        Assert.True(PtxLint.Count(ptx, "ld.shared.v4.f32") >= 24, $"{kernel}: no 128-bit loads");
+        Assert.True(PtxLint.Count(ptx, "ld.global.v4.f32") >= 4, $"{kernel}: no 128-bit loads");
+        Assert.Equal(barriers, PtxLint.Count(ptx, "bar.sync"));
+        AssertTypedAccess(kernel, ptx);
     }
 
     [Fact]
@@ -73,7 +132,8 @@ public sealed class KernelCompilationTests
         string? ptxas = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
             .Select(folder => Path.Combine(folder, "ptxas")).FirstOrDefault(File.Exists);
         Assert.SkipWhen(ptxas is null, "ptxas is not on the PATH");
-        foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.Name is "Tile64" or "Tile128" or "Flash"))
+        foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.Name is "Tile64" or "Tile128" or "Flash" or "FlashQuery"
+            or "FlashKeyValue" || t.Key.Method.DeclaringType == typeof(TensorGemmKernels)))
         {
             Assert.Contains(" 0 bytes spill stores, 0 bytes spill loads", Assemble(ptxas!, ptx), StringComparison.Ordinal);
             Assert.NotNull(kernel);

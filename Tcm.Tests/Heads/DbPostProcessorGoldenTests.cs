@@ -79,42 +79,9 @@ public class DbPostProcessorGoldenTests
             Assert.Equal(expected.GetProperty("area").GetDouble(), actual.Area);
             Assert.Equal(expected.GetProperty("perimeter").GetDouble(), actual.Perimeter, 1e-9);
             var ring = Points(expected.GetProperty("rings").EnumerateArray().Single());
-            RingsAgree(ring, Assert.Single(actual.Rings), name, i - 1);
+            Assert.True(Flat.SameCycle(ring, Assert.Single(actual.Rings)), $"ring of contour {i - 1}");
         }
     }
-
-    // Clipper rounds inside its sweep, which shifts some crossings of a jagged outline by a pixel; see PositiveWinding.
-    private static void RingsAgree(PixelPoint[] expected, PixelPoint[] actual, string name, int index)
-    {
-        if (Flat.SameCycle(expected, actual))
-        {
-            return;
-        }
-        double iou = Iou(expected, actual);
-        double there = Farthest(Floats(expected), Floats(actual)), back = Farthest(Floats(actual), Floats(expected));
-        string report = $"{name} {index}: IoU {iou:f4}, outlines {there:f2} and {back:f2} apart";
-        TestContext.Current.TestOutputHelper?.WriteLine(report);
-        Assert.True(iou > 0.99 && there <= 1 + 1e-5 && back <= 1 + 1e-5, report);
-    }
-
-    private static Vector2[] Floats(PixelPoint[] points) => [.. points.Select(p => new Vector2(p.X, p.Y))];
-
-    private static double Iou(PixelPoint[] a, PixelPoint[] b)
-    {
-        const int w = 400, h = 300;
-        byte[] p = new byte[w * h], q = new byte[w * h];
-        new PolygonFill().Fill<byte>(a, p, w, h, 1, -50, -50);
-        new PolygonFill().Fill<byte>(b, q, w, h, 1, -50, -50);
-        return p.Zip(q).Count(v => v is (1, 1)) / (double)p.Zip(q).Count(v => v is not (0, 0));
-    }
-
-    // Largest distance of a vertex of one outline from the other outline.
-    private static double Farthest(Vector2[] from, Vector2[] to) => from.Max(c => Enumerable.Range(0, to.Length).Min(i =>
-    {
-        Vector2 a = to[i], b = to[(i + 1) % to.Length];
-        float t = Math.Clamp(Vector2.Dot(c - a, b - a) / (b - a).LengthSquared(), 0, 1);
-        return Vector2.Distance(c, a + t * (b - a));
-    }));
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -125,11 +92,10 @@ public class DbPostProcessorGoldenTests
         var kept = new DbPostProcessor(options).Trace(Map(), 240, 160).Where(c => c.Drop == DbDrop.None).ToList();
         var boundaries = golden.GetProperty("boundaries").EnumerateArray().Select(Doubles).ToList();
         Assert.Equal(boundaries.Count, kept.Count);
-        var exact = ExactRings(golden, kept);
         for (int i = 0; i < kept.Count; i++)
         {
             Assert.Equal(boundaries[i][^1], kept[i].Score, 1e-6);
-            Compare(boundaries[i], kept[i].Boundary, options.Polygons, exact[i], 1);
+            Compare(boundaries[i], kept[i].Boundary);
         }
     }
 
@@ -142,40 +108,24 @@ public class DbPostProcessorGoldenTests
         var regions = new DbPostProcessor(options).Detect(Map(), 240, 160, 240, 160, 1.25, 0.75);
         var boundaries = golden.GetProperty("boundaries_rescaled").EnumerateArray().Select(Doubles).ToList();
         Assert.Equal(boundaries.Count, regions.Count);
-        var kept = new DbPostProcessor(options).Trace(Map(), 240, 160).Where(c => c.Drop == DbDrop.None).ToList();
-        var exact = ExactRings(golden, kept);
         for (int i = 0; i < regions.Count; i++)
         {
             Assert.Equal(boundaries[i][^1], regions[i].Score, 1e-6);
-            Compare(boundaries[i], [.. regions[i].Polygon], options.Polygons, exact[i], 0.75);
+            Compare(boundaries[i], [.. regions[i].Polygon]);
             Assert.True(PolygonMeasures.SignedArea([.. regions[i].Polygon]) > 0);
             Assert.True(PolygonMeasures.SignedArea([.. regions[i].Quad]) > 0);
             Assert.Equal(4, regions[i].Quad.Count);
         }
     }
 
-    // Whether the grown outline of each result is that of the reference to the last vertex.
-    private static List<bool> ExactRings(JsonElement golden, List<DbCandidate> kept)
-    {
-        var rings = golden.GetProperty("trace").EnumerateArray().Where(t => t.TryGetProperty("rings", out _))
-            .ToDictionary(t => string.Join(' ', Points(t.GetProperty("contour"))), t => Points(t.GetProperty("rings")[0]));
-        return [.. kept.Select(c => Flat.SameCycle(rings[string.Join(' ', c.Contour)], c.Rings[0]))];
-    }
-
-    private static void Compare(double[] expected, Vector2[] actual, bool polygon, bool exact, double scale)
+    // The same corners within a thousandth of a pixel; where the list starts and which way it goes is OpenCV's affair.
+    private static void Compare(double[] expected, Vector2[] actual)
     {
         Vector2[] points = [.. Enumerable.Range(0, expected.Length / 2)
             .Select(k => new Vector2((float)expected[2 * k], (float)expected[2 * k + 1]))];
-        double corners = points.Max(p => actual.Min(q => Vector2.Distance(p, q)));
-        double outlines = Math.Max(Farthest(points, actual), Farthest(actual, points));
-        string report = $"exact ring: {exact}, corners {corners:f4} apart, outlines {outlines:f4}";
-        TestContext.Current.TestOutputHelper?.WriteLine(report);
-        if (exact)
-        {
-            Assert.True(corners <= 1e-3 / scale, report);
-        }
-        // The least rectangle may turn a little when one vertex of the outline moves by a pixel.
-        Assert.True(outlines <= (polygon ? 1.001 : 2) / scale, report);
-        Assert.Equal(points.Length == 4 && !polygon ? 4 : actual.Length, actual.Length);
+        Assert.Equal(points.Length, actual.Length);
+        double there = points.Max(p => actual.Min(q => Vector2.Distance(p, q)));
+        double back = actual.Max(q => points.Min(p => Vector2.Distance(p, q)));
+        Assert.True(there <= 1e-3 && back <= 1e-3, $"corners {there:f4} and {back:f4} apart");
     }
 }

@@ -22,6 +22,7 @@ internal static class KernelCases
         ["Resampling"] = [.. ImageCases.Resampling()],
         ["Indexing"] = [.. ImageCases.Indexing()],
         ["Images"] = [.. ImageCases.Images()],
+        ["Gradients"] = [.. GradientCases.All()],
         ["Losses"] = [.. LossCases.All()],
         ["Optimizers"] = [.. OptimizerCases.All()],
     };

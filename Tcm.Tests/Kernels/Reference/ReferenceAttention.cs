@@ -3,7 +3,7 @@ using Tcm.Kernels.Attention;
 
 namespace Tcm.Tests.Kernels.Reference;
 
-internal sealed class ReferenceAttention : MultiHeadAttention
+internal sealed partial class ReferenceAttention : MultiHeadAttention
 {
     private protected override void ForwardCore(AttentionShape shape, Slice q, Slice k, Slice v, Slice y) =>
         Parallel.For(0, shape.Batch * shape.Heads, task => Head(shape, task / shape.Heads, task % shape.Heads, q, k, v, y));

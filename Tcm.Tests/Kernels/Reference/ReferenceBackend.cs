@@ -34,6 +34,8 @@ internal sealed class ReferenceBackend : Backend
 
     public override RowNormalization Normalization { get; } = new ReferenceNormalization();
 
+    public override BatchNormalization BatchNormalization { get; } = new ReferenceBatchNormalization();
+
     public override ElementwiseMaps Elementwise { get; } = new ReferenceElementwise();
 
     public override AxisReduction Reduction { get; } = new ReferenceReduction();

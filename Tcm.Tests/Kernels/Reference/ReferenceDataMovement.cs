@@ -3,7 +3,7 @@ using Tcm.Kernels.Indexing;
 
 namespace Tcm.Tests.Kernels.Reference;
 
-internal sealed class ReferenceDataMovement : DataMovement
+internal sealed partial class ReferenceDataMovement : DataMovement
 {
     private protected override void TransposeCore(int batch, int rows, int columns, Slice x, Slice y)
     {

@@ -3,7 +3,7 @@ using Tcm.Kernels.Elementwise;
 
 namespace Tcm.Tests.Kernels.Reference;
 
-internal sealed class ReferenceElementwise : ElementwiseMaps
+internal sealed partial class ReferenceElementwise : ElementwiseMaps
 {
     private protected override void ActivateCore(Activation activation, Slice x, Slice y)
     {

@@ -3,7 +3,7 @@ using Tcm.Kernels.Normalization;
 
 namespace Tcm.Tests.Kernels.Reference;
 
-internal sealed class ReferenceNormalization : RowNormalization
+internal sealed partial class ReferenceNormalization : RowNormalization
 {
     private protected override void LayerNormCore(int rows, int columns, float eps, Slice x, Slice gamma, Slice beta, Slice y)
     {

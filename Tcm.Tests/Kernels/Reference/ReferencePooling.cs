@@ -3,7 +3,7 @@ using Tcm.Kernels.Pooling;
 
 namespace Tcm.Tests.Kernels.Reference;
 
-internal sealed class ReferencePooling : AveragePooling
+internal sealed partial class ReferencePooling : AveragePooling
 {
     private protected override void ForwardCore(int planes, int h, int w, int kernel, Slice x, Slice y)
     {

@@ -4,7 +4,7 @@ using Tcm.Kernels.Resampling;
 namespace Tcm.Tests.Kernels.Reference;
 
 /// <summary>Source coordinates are computed in float, because PyTorch does and floor() makes the difference visible.</summary>
-internal sealed class ReferenceResampler : Resampler
+internal sealed partial class ReferenceResampler : Resampler
 {
     private protected override void ResizeCore(ResizeMode mode, ResizeShape shape, Slice x, Slice y, bool accumulate)
     {

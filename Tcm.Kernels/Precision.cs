@@ -1,0 +1,21 @@
+namespace Tcm.Kernels;
+
+/// <summary>
+/// What the factors of convolutions, linear layers and matrix products are rounded to before they are multiplied. Tensors
+/// stay FP32 in memory and sums are FP32 in every case; all other operations compute in FP32 throughout. Anything but
+/// <see cref="Fp32"/> needs tensor cores: CUDA, compute capability 8.0 or later.
+/// </summary>
+public enum Precision
+{
+    /// <summary>Nothing is rounded. The default.</summary>
+    Fp32,
+
+    /// <summary>10 bits of fraction and the range of FP32: relative rounding error 2^-11.</summary>
+    Tf32,
+
+    /// <summary>10 bits of fraction, values up to 65504 (larger ones become infinite): relative error 2^-11.</summary>
+    Fp16,
+
+    /// <summary>7 bits of fraction and the range of FP32: relative rounding error 2^-8.</summary>
+    Bf16,
+}
