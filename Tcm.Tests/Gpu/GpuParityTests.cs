@@ -137,7 +137,7 @@ public sealed class GpuParityTests
         });
     }
 
-    private static GpuBackend Open(string device)
+    internal static GpuBackend Open(string device)
     {
         if (device == "simulator")
         {
@@ -168,7 +168,7 @@ public sealed class GpuParityTests
     private static bool IsRepeated(string family, string version) =>
         family == "ConvolutionTraining" && version == nameof(GpuConvolutionVersion.Gemm64);
 
-    private static void Choose(GpuBackend backend, string family, string version)
+    internal static void Choose(GpuBackend backend, string family, string version)
     {
         var simple = Enum.TryParse(version, out GpuVersion parsed) ? parsed : GpuVersion.Auto;
         ((GpuAttention)backend.Attention).Version = simple;
