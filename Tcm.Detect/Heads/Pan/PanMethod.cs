@@ -36,6 +36,5 @@ internal sealed class PanMethod : DetectionMethod
         return (maps, size) => processor.Detect(maps, size.PaddedWidth, size.PaddedHeight, size.ScaleX, size.ScaleY);
     }
 
-    public override TrainingObjective CreateObjective(TcmConfig config, TrainingOptions options) =>
-        throw new Kernels.TcmException("PAN cannot be trained yet");
+    public override TrainingObjective CreateObjective(TcmConfig config, TrainingOptions options) => new PanObjective(config, options);
 }
