@@ -48,6 +48,12 @@ public sealed class GradientCheckTests
         ["Gelu"] = new([[3, 7]], x => Functional.Activate(x[0], Activation.Gelu)),
         ["Sigmoid"] = new([[3, 7]], x => Functional.Activate(x[0], Activation.Sigmoid)),
         ["Add"] = new([[3, 7], [7]], x => Functional.Add(x[0], x[1])),
+        ["Add, gradients that meet"] = new([[3, 7], [3, 7]], x =>
+        {
+            var shared = Functional.Affine(x[0], 2);
+            var other = Functional.Affine(shared, 3);
+            return Functional.Add(other, Functional.Add(shared, x[1]));
+        }),
         ["Subtract"] = new([[2, 3, 4], [3, 4]], x => Functional.Subtract(x[0], x[1])),
         ["Multiply"] = new([[3, 7], [7]], x => Functional.Multiply(x[0], x[1])),
         ["AddScaled"] = new([[3, 7], [3, 7]], x => Functional.AddScaled(x[0], x[1], 0.7f)),

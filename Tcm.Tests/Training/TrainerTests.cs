@@ -18,6 +18,7 @@ public sealed class TrainerTests : IDisposable
     [Theory]
     [InlineData("ranger", 0.0)]
     [InlineData("adamw", 0.9)]
+    [InlineData("adamw", 0.9, "model.head=pan", "augmentation.pipeline=pan")]
     [InlineData("adamw", 0.9, "model.head=fce", "augmentation.pipeline=fce")]
     public void A_resumed_run_equals_an_uninterrupted_one_bit_for_bit(string optimizer, double average, params string[] set)
     {
@@ -30,6 +31,7 @@ public sealed class TrainerTests : IDisposable
 
     [Theory]
     [InlineData("db")]
+    [InlineData("pan")]
     [InlineData("fce")]
     public void The_loss_falls(string head)
     {
