@@ -24,6 +24,7 @@ internal static class KernelCatalog
         .. Conv2dKernels.All, .. MatrixKernels.All, .. AttentionKernels.All, .. NormalizationKernels.All,
         .. ElementwiseKernels.All, .. ReductionKernels.All, .. PoolingKernels.All, .. ResamplingKernels.All,
         .. DataMovementKernels.All, .. ImageKernels.All, .. BalancedEntropyKernels.All, .. MapLossKernels.All,
+        .. SquaredDiceKernels.All, .. InstanceLossKernels.All,
         .. OptimizerKernels.All, .. PeakKernels.All, .. Conv2dGradientKernels.All,
         .. ActivationGradientKernels.All, .. RowGradientKernels.All, .. BatchNormKernels.All, .. PoolingGradientKernels.All,
         .. ResamplingGradientKernels.All, .. EmbeddingGradientKernels.All, .. AttentionGradientKernels.All,
