@@ -15,6 +15,7 @@ namespace Tcm.Kernels.Convolution;
 //        dx        W^T (C x KRS) * patches of dy (KRS x HW); 2x2 stride 2: W^T (4C x K) * dy (K x PQ), pixels shuffled
 //        dw        dy (K x NPQ) * im2col(x)^T (NPQ x CRS), pixels cut into splits whose sums a second pass adds in order
 //      1x1 stride 1 reads images as matrices.
+// FP32 whatever the backend's precision is.
 internal static class Conv2dGradientKernels
 {
     /// <summary>One thread computes dx[n,c,h,w]; X is dy, Y is dx.</summary>

@@ -26,7 +26,7 @@ internal enum GpuConvolutionVersion
 
 internal sealed partial class GpuConvolution(GpuBackend backend) : Convolution2d
 {
-    /// <summary>The version of convolutions prepared from now on; for the ladder benchmark and the tests.</summary>
+    /// <summary>The version of convolutions prepared, or run in training, from now on; for the ladder benchmark and the tests.</summary>
     public GpuConvolutionVersion Version { get; set; }
 
     /// <summary>Tile of V3, negative to choose by shape; for the ladder benchmark and the tests.</summary>

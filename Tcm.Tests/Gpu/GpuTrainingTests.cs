@@ -16,7 +16,6 @@ public sealed class GpuTrainingTests : IDisposable
 
     [Theory]
     [InlineData("simulator", "db")]
-    [InlineData("simulator", "fce")]
     [InlineData("cuda:0", "db")]
     [InlineData("cuda:0", "fce")]
     public void A_step_is_that_of_the_cpu(string device, string head)
@@ -43,7 +42,6 @@ public sealed class GpuTrainingTests : IDisposable
         foreach (var (name, gradient) in expected.Gradients)
         {
             double distance = Norm(Difference(actual.Gradients[name], gradient));
-            if (Environment.GetEnvironmentVariable("X") is not null) { Console.WriteLine($"G {name} {Norm(gradient) / largest:g3} {distance / Norm(gradient):g3}"); }
             Assert.True(distance <= Math.Max(1e-4 * Norm(gradient), 1e-6 * largest),
                 $"{name}: gradients differ by {distance}, their norm is {Norm(gradient)}, the largest {largest}");
         }
@@ -51,7 +49,6 @@ public sealed class GpuTrainingTests : IDisposable
         {
             Assert.Equal(expected.Before[name], actual.Before[name]);
             double distance = Norm(Difference(actual.After[name], value)), moved = Norm(Difference(value, expected.Before[name]));
-            if (Environment.GetEnvironmentVariable("X") is not null) { Console.WriteLine($"{name} moved {moved / Norm(value):g3} apart {distance / Norm(value):g3} ratio {distance / moved:g3}"); }
             Assert.True(distance <= 1e-3 * moved + 1e-6, $"{name}: moved by {moved}, values then differ by {distance}");
         }
     }
