@@ -17,6 +17,7 @@ public sealed class GpuTrainingTests : IDisposable
     [Theory]
     [InlineData("simulator", "db")]
     [InlineData("cuda:0", "db")]
+    [InlineData("cuda:0", "pan")]
     [InlineData("cuda:0", "fce")]
     public void A_step_is_that_of_the_cpu(string device, string head)
     {
