@@ -25,7 +25,7 @@ internal static class KernelCatalog
         .. ElementwiseKernels.All, .. ReductionKernels.All, .. PoolingKernels.All, .. ResamplingKernels.All,
         .. DataMovementKernels.All, .. ImageKernels.All, .. BalancedEntropyKernels.All, .. MapLossKernels.All,
         .. SquaredDiceKernels.All, .. InstanceLossKernels.All,
-        .. OptimizerKernels.All, .. PeakKernels.All,
+        .. OptimizerKernels.All, .. PeakKernels.All, .. Conv2dGradientKernels.All,
         .. ActivationGradientKernels.All, .. RowGradientKernels.All, .. BatchNormKernels.All, .. PoolingGradientKernels.All,
         .. ResamplingGradientKernels.All, .. EmbeddingGradientKernels.All, .. AttentionGradientKernels.All,
         .. NaiveAttentionGradientKernels.All,

@@ -104,8 +104,6 @@ public sealed class GradientCheckTests
     public void Gradients_are_the_slopes_of_the_result(string backendName)
     {
         var backend = TestBackends.Get(backendName);
-        Assert.SkipWhen(backend is Tcm.Kernels.Gpu.GpuBackend && Gpu.GpuParityTests.WithoutGpuKernels.Length > 0,
-            "the GPU backend has no kernels for convolution while training yet");
         string[] failures = [.. Checks.Select(c => Failure(backend, c.Key, c.Value)).OfType<string>()];
         Assert.True(failures.Length == 0, string.Join(Environment.NewLine, failures));
     }

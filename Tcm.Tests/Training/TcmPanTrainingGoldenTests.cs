@@ -30,11 +30,12 @@ public sealed class TcmPanTrainingGoldenTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Losses_gradients_and_statistics_match_the_reference(bool checkpointing)
+    [InlineData(false, "cpu")]
+    [InlineData(true, "cpu")]
+    [InlineData(false, "cuda:0")]
+    public void Losses_gradients_and_statistics_match_the_reference(bool checkpointing, string device)
     {
-        using var run = Run(checkpointing);
+        using var run = Run(checkpointing, device);
         run.CompareOnePass();
     }
 
@@ -46,9 +47,9 @@ public sealed class TcmPanTrainingGoldenTests
     }
 
     /// <summary>PAN's auxiliary loss has no reference form of its own.</summary>
-    private static TrainingGolden Run(bool checkpointing) => new("pan", golden =>
+    private static TrainingGolden Run(bool checkpointing, string device = "cpu") => new("pan", golden =>
     [
         (golden["gt_kernels"].Floats, new Shape(golden["gt_kernels"].Shape)),
         (golden["gt_mask"].Floats, new Shape(2, 1, golden["gt_mask"].Shape[1], golden["gt_mask"].Shape[2])),
-    ], referenceAux: true, checkpointing);
+    ], referenceAux: true, checkpointing, device);
 }

@@ -115,9 +115,12 @@ public sealed class TrainerTests : IDisposable
         Assert.Contains(part, error.Message);
     }
 
-    private Recipe Recipe(int steps, params string[] set)
+    private Recipe Recipe(int steps, params string[] set) => TinyRecipe(_folder, steps, set);
+
+    /// <summary>A model of the smallest widths; its file is written into the folder.</summary>
+    internal static Recipe TinyRecipe(string folder, int steps, params string[] set)
     {
-        string path = Path.Combine(_folder, "recipe.json");
+        string path = Path.Combine(folder, "recipe.json");
         File.WriteAllText(path, $$"""
             {
               // comments are allowed
@@ -175,7 +178,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     /// <summary>Dark pictures with a light bar for a word.</summary>
-    private sealed class Bars(int count) : ISampleSource
+    internal sealed class Bars(int count) : ISampleSource
     {
         public string Name => "bars";
 
