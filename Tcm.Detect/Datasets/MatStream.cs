@@ -15,7 +15,7 @@ internal sealed class MatStream(string path, Stream stream) : IDisposable
     public const int Matrix = 14;
 
     private const int CellClass = 1, CharClass = 4, DoubleClass = 6, LastNumericClass = 15, Complex = 0x800;
-    private const int MaxDataBytes = 1 << 26, MaxCells = 1 << 20, MaxDepth = 4;
+    private const int MaxDataBytes = 1 << 26, MaxCells = 1 << 20, MaxDepth = 4, FirstBytes = 1 << 16;
 
     private int _flags;
 
@@ -93,7 +93,9 @@ internal sealed class MatStream(string path, Stream stream) : IDisposable
         var (type, data) = ReadElement();
         if (kind == CharClass)
         {
-            return new MatValue(dimensions, Text: Characters(type, data));
+            string text = Characters(type, data);
+            return text.Length == length ? new MatValue(dimensions, Text: text)
+                : throw Damaged($"an array of {length} characters that has {text.Length}");
         }
         double[] numbers = Numbers(type, data);
         if (complex)
@@ -104,11 +106,23 @@ internal sealed class MatStream(string path, Stream stream) : IDisposable
             : throw Damaged($"an array of {length} numbers that has {numbers.Length}");
     }
 
-    /// <summary>That many bytes.</summary>
+    /// <summary>That many bytes. A damaged length takes no more memory than twice what the file holds.</summary>
     public byte[] ReadBytes(int count)
     {
-        byte[] bytes = new byte[count];
-        return Read(bytes) == count ? bytes : throw Damaged("it ends early");
+        byte[] bytes = new byte[Math.Min(count, FirstBytes)];
+        for (int read = 0; ;)
+        {
+            read += Read(bytes.AsSpan(read));
+            if (read < bytes.Length)
+            {
+                throw Damaged("it ends early");
+            }
+            if (read == count)
+            {
+                return bytes;
+            }
+            Array.Resize(ref bytes, (int)Math.Min(count, 2L * read));
+        }
     }
 
     /// <summary>The error of bytes that make no sense.</summary>

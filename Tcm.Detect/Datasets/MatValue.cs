@@ -14,7 +14,8 @@ internal sealed record MatValue(int[] Dimensions, double[]? Numbers = null, stri
     public IEnumerable<string> TextRows()
     {
         string text = Text ?? "";
-        int rows = Math.Max(1, Rows), columns = text.Length / rows;
+        // Without characters the number of rows is any.
+        int rows = text.Length == 0 ? 1 : Rows, columns = text.Length / rows;
         for (int row = 0; row < rows; row++)
         {
             int first = row;

@@ -16,10 +16,8 @@ internal sealed unsafe partial class CpuPixelLosses
             Gradient = CpuBackend.Pointer(gradient),
             Pixels = (int)(logits.Length / images),
             Weight = weight / images,
-            Losses = new double[images],
         };
-        backend.Team.Run(images, ref job);
-        *CpuBackend.Pointer(loss) = (float)job.Losses.Sum();
+        *CpuBackend.Pointer(loss) = SumOverImages(ref job, images);
     }
 
     private protected override void InstanceCore(bool attraction, InstanceMaps shape, float weight, Slice embeddings, Slice regions,
@@ -34,21 +32,42 @@ internal sealed unsafe partial class CpuPixelLosses
             Regions = CpuBackend.Pointer(regions),
             Kernels = CpuBackend.Pointer(kernels),
             Gradient = CpuBackend.Pointer(gradient),
-            Losses = new double[shape.Images],
         };
-        backend.Team.Run(shape.Images, ref job);
-        *CpuBackend.Pointer(loss) = (float)job.Losses.Sum();
+        *CpuBackend.Pointer(loss) = SumOverImages(ref job, shape.Images);
     }
 
-    /// <summary>One image a task.</summary>
-    private struct SquaredDiceJob : IJob
+    private float SumOverImages<T>(ref T job, int images) where T : struct, IImageLoss
+    {
+        Span<double> losses = images <= 256 ? stackalloc double[images] : new double[images];
+        double sum = 0;
+        fixed (double* p = losses)
+        {
+            job.Losses = p;
+            backend.Team.Run(images, ref job);
+        }
+        foreach (double loss in losses)
+        {
+            sum += loss;
+        }
+        return (float)sum;
+    }
+
+    /// <summary>Computes the loss of one image a task.</summary>
+    private interface IImageLoss : IJob
+    {
+        /// <summary>Where the losses go, one of each image.</summary>
+        double* Losses { set; }
+    }
+
+    private struct SquaredDiceJob : IImageLoss
     {
         private const double Smooth = 0.001;
 
         public float* Logits, Target, Mask, Gradient;
         public int Pixels;
         public double Weight;
-        public double[] Losses;
+
+        public double* Losses { readonly get; set; }
 
         public readonly void Run(int task)
         {
@@ -77,14 +96,14 @@ internal sealed unsafe partial class CpuPixelLosses
         }
     }
 
-    /// <summary>One image a task; instances are few, so their sums are plain arrays.</summary>
-    private struct InstanceJob : IJob
+    private struct InstanceJob : IImageLoss
     {
         public bool Attraction;
         public InstanceMaps Shape;
         public double Weight;
         public float* Embeddings, Regions, Kernels, Gradient;
-        public double[] Losses;
+
+        public double* Losses { readonly get; set; }
 
         public readonly void Run(int task)
         {
@@ -98,10 +117,14 @@ internal sealed unsafe partial class CpuPixelLosses
 /// <summary>The instances of one image: means of their kernels, and the gradient with respect to those.</summary>
 internal readonly unsafe struct InstanceImage
 {
-    private readonly int _pixels, _count;
+    private const int Vector4Floats = 4;
+
+    private readonly int _pixels, _labels, _count;
     private readonly float* _embeddings, _gradient, _regions, _kernels;
-    private readonly Vector4[] _means, _slopes;
-    private readonly int[] _kernelPixels, _regionPixels;
+
+    // One of each label, in the thread's scratch.
+    private readonly Vector4* _means, _slopes;
+    private readonly int* _kernelPixels, _regionPixels;
 
     public InstanceImage(InstanceMaps shape, int image, float* embeddings, float* regions, float* kernels, float* gradient)
     {
@@ -111,9 +134,14 @@ internal readonly unsafe struct InstanceImage
         _gradient = gradient + values;
         _regions = regions + pixels;
         _kernels = kernels + pixels;
-        int labels = shape.Instances + 1;
-        (_means, _slopes) = (new Vector4[labels], new Vector4[labels]);
-        (_kernelPixels, _regionPixels) = (new int[labels], new int[labels]);
+        _labels = shape.Instances + 1;
+        int perLabel = (2 * Vector4Floats) + 2;
+        float* sums = Scratch.Get((long)perLabel * _labels);
+        new Span<float>(sums, perLabel * _labels).Clear();
+        _means = (Vector4*)sums;
+        _slopes = _means + _labels;
+        _kernelPixels = (int*)(_slopes + _labels);
+        _regionPixels = _kernelPixels + _labels;
         for (int i = 0; i < _pixels; i++)
         {
             if (Label(_kernels, i) is > 0 and var kernel)
@@ -126,7 +154,7 @@ internal readonly unsafe struct InstanceImage
                 _regionPixels[region]++;
             }
         }
-        for (int k = 1; k < labels; k++)
+        for (int k = 1; k < _labels; k++)
         {
             if (Counts(k))
             {
@@ -166,9 +194,9 @@ internal readonly unsafe struct InstanceImage
     public double Repel(double weight)
     {
         double loss = 0, scale = _count < 2 ? 0 : weight / ((double)_count * (_count - 1));
-        for (int k = 1; k < _means.Length; k++)
+        for (int k = 1; k < _labels; k++)
         {
-            for (int other = k + 1; other < _means.Length && Counts(k); other++)
+            for (int other = k + 1; other < _labels && Counts(k); other++)
             {
                 if (!Counts(other))
                 {
@@ -202,7 +230,7 @@ internal readonly unsafe struct InstanceImage
 
     private bool Counts(int k) => k > 0 && _kernelPixels[k] > 0 && _regionPixels[k] > 0;
 
-    private int Label(float* map, int pixel) => map[pixel] > 0 && map[pixel] < _means.Length ? (int)map[pixel] : 0;
+    private int Label(float* map, int pixel) => map[pixel] > 0 && map[pixel] < _labels ? (int)map[pixel] : 0;
 
     private Vector4 At(float* planes, int i) => new(planes[i], planes[_pixels + i], planes[(2 * _pixels) + i], planes[(3 * _pixels) + i]);
 

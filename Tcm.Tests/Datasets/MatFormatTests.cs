@@ -55,6 +55,19 @@ public sealed class MatFormatTests : IDisposable
     }
 
     [Fact]
+    public void Sizes_are_those_of_the_characters()
+    {
+        float[] characters = Box(0, 0, 9, 9);
+        Assert.Contains($"gt.mat: the MATLAB file is damaged: an array of {int.MaxValue} characters that has 1",
+            Error("synthtext", "gt.mat", Words(MatWriter.Characters(int.MaxValue, 1, "Z"), characters)));
+        // Many rows of nothing are no text, at once.
+        Assert.Empty(Read("synthtext", "gt.mat", Words(MatWriter.Characters(int.MaxValue, 0, ""), [])).Single().Texts);
+
+        static byte[] Words(byte[] text, float[] boxes) => MatWriter.File(true, MatWriter.Cells("imnames", 1, 1, MatWriter.Text("8/a.jpg")),
+            MatWriter.Cells("charBB", 1, 1, MatWriter.Singles([2, 4, boxes.Length / 8], boxes)), MatWriter.Cells("txt", 1, 1, text));
+    }
+
+    [Fact]
     public void Files_of_other_kinds_are_named()
     {
         Assert.Contains("it ends early", Error("totaltext", "gt_img1.mat", []));

@@ -56,6 +56,10 @@ internal static class MatWriter
     public static byte[] Text(string text, bool utf8 = false) => Matrix(CharClass, "", [1, text.Length],
         utf8 ? Element(Utf8, Encoding.UTF8.GetBytes(text)) : Element(UInt16, Encoding.Unicode.GetBytes(text)));
 
+    /// <summary>Characters that claim any size.</summary>
+    public static byte[] Characters(int rows, int columns, string text) =>
+        Matrix(CharClass, "", [rows, columns], Element(Utf8, Encoding.UTF8.GetBytes(text)));
+
     /// <summary>Rows of characters of equal length.</summary>
     public static byte[] Rows(params string[] rows) => Matrix(CharClass, "", [rows.Length, rows[0].Length], Element(Utf8,
         Encoding.UTF8.GetBytes([.. Enumerable.Range(0, rows[0].Length).SelectMany(column => rows.Select(row => row[column]))])));

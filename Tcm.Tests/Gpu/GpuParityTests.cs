@@ -19,6 +19,7 @@ namespace Tcm.Tests.Gpu;
 /// Every version of every GPU kernel against the reference loops: small shapes on ILGPU's simulator, which runs the C# of
 /// the kernels with one OS thread for each GPU thread, and all shapes on a CUDA device where there is one.
 /// </summary>
+[Collection(SimulatorCollection.Name)]
 public sealed class GpuParityTests
 {
     // Tensors that start on 16 bytes take the 128-bit paths, the others must not.

@@ -10,6 +10,7 @@ namespace Tcm.Tests.Gpu;
 /// A whole step of training, from the pictures to the updated parameters, on a GPU: that no operation is missing, and that
 /// what the operations do one after another is what the CPU does.
 /// </summary>
+[Collection(SimulatorCollection.Name)]
 public sealed class GpuTrainingTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("tcm-train").FullName;
