@@ -3,9 +3,10 @@ namespace Tcm.Detect.Geometry;
 /// <summary>The polygons that stay, by the cells of a grid which their bounding boxes touch. Reading is thread-safe.</summary>
 internal sealed class PolygonGrid
 {
-    private const int Side = 32;
+    private const int LargestSide = 32;
 
-    private readonly List<ScoredPolygon>[] _cells = new List<ScoredPolygon>[Side * Side];
+    private readonly int _side;
+    private readonly List<ScoredPolygon>?[] _cells;
     private readonly double _overlap, _left, _top, _cellWidth, _cellHeight;
     private bool _hasEmpty;
 
@@ -21,11 +22,9 @@ internal sealed class PolygonGrid
             (_left, right) = (Math.Min(_left, polygon.Left), Math.Max(right, polygon.Right));
             (_top, bottom) = (Math.Min(_top, polygon.Top), Math.Max(bottom, polygon.Bottom));
         }
-        (_cellWidth, _cellHeight) = ((right - _left + 1) / Side, (bottom - _top + 1) / Side);
-        for (int i = 0; i < _cells.Length; i++)
-        {
-            _cells[i] = [];
-        }
+        _side = Math.Clamp((int)Math.Sqrt(all.Length / 8.0), 1, LargestSide);
+        _cells = new List<ScoredPolygon>?[_side * _side];
+        (_cellWidth, _cellHeight) = ((right - _left + 1) / _side, (bottom - _top + 1) / _side);
     }
 
     public void Add(ScoredPolygon polygon)
@@ -38,7 +37,7 @@ internal sealed class PolygonGrid
         {
             for (int x = left; x <= right; x++)
             {
-                _cells[(y * Side) + x].Add(polygon);
+                (_cells[(y * _side) + x] ??= []).Add(polygon);
             }
         }
     }
@@ -57,7 +56,11 @@ internal sealed class PolygonGrid
         {
             for (int x = left; x <= right; x++)
             {
-                foreach (var kept in _cells[(y * Side) + x])
+                if (_cells[(y * _side) + x] is not { } cell)
+                {
+                    continue;
+                }
+                foreach (var kept in cell)
                 {
                     if (kept.Overlaps(polygon, parts, area, _overlap))
                     {

@@ -3,7 +3,7 @@ namespace Tcm.Detect.Geometry;
 /// <summary>Non-maximum suppression of polygons.</summary>
 internal static class PolygonNms
 {
-    private const int LargestBlock = 1024;
+    private const int LargestBlock = 1024, ParallelBlock = 64;
 
     /// <summary>
     /// Takes the best polygon and drops those whose intersection over union with it is greater than
@@ -21,12 +21,12 @@ internal static class PolygonNms
         // A polygon is dropped by any better one that stays: a block is compared with what stays so far, in parallel, and what
         // is left of it, which is little, with each other. Blocks grow, since at first there is nothing to compare with.
         var grid = new PolygonGrid(ranked, overlap);
-        var isDropped = new bool[LargestBlock];
+        var isDropped = new bool[Math.Min(LargestBlock, ranked.Length)];
         for (int start = 0, size; start < ranked.Length; start += size)
         {
             size = Math.Min(Math.Clamp(start, 1, LargestBlock), ranked.Length - start);
             int first = start;
-            if (size < 16)
+            if (size < ParallelBlock)
             {
                 Array.Clear(isDropped);
             }

@@ -61,23 +61,21 @@ public sealed class FcePostProcessor
     {
         float[] scores = Scores(pixels);
         var components = Components(scores, width, height);
-        var survivors = new List<ScoredPolygon>[components.Count];
+        int[] text = [.. components.SelectMany(c => c)];
         float[] all = pixels.ToArray();
-        Parallel.For(0, survivors.Length, i =>
+        var contours = new ScoredPolygon?[scores.Length];
+        Parallel.For(0, text.Length, i =>
         {
-            int[] component = components[i];
-            var contours = new ScoredPolygon?[component.Length];
-            Parallel.For(0, contours.Length, k =>
+            int at = text[i];
+            var parts = all.AsSpan((at * FceLevel.Values) + FceLevel.Classes, FourierContour.Parts);
+            if (_contour.Reconstruct(parts, at % width, at / width, stride) is { } contour)
             {
-                int at = component[k];
-                var parts = all.AsSpan((at * FceLevel.Values) + FceLevel.Classes, FourierContour.Parts);
-                if (_contour.Reconstruct(parts, at % width, at / width, stride) is { } contour)
-                {
-                    contours[k] = new ScoredPolygon(contour, scores[at]);
-                }
-            });
-            survivors[i] = PolygonNms.Suppress([.. contours.OfType<ScoredPolygon>()], _options.Overlap);
+                contours[at] = new ScoredPolygon(contour, scores[at]);
+            }
         });
+        var survivors = new List<ScoredPolygon>[components.Count];
+        Parallel.For(0, survivors.Length, i => survivors[i] =
+            PolygonNms.Suppress([.. components[i].Select(at => contours[at]).OfType<ScoredPolygon>()], _options.Overlap));
         return PolygonNms.Suppress([.. survivors.SelectMany(c => c)], _options.Overlap);
     }
 
