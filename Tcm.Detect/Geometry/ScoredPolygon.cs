@@ -83,7 +83,8 @@ internal sealed class ScoredPolygon
         {
             return _area + area == 0 && bound < 1;
         }
-        return IntersectionOverUnion(_parts, _area, parts, area, enough * (1 + Margin)) > bound;
+        // What is found by then must also be more than rounding.
+        return IntersectionOverUnion(_parts, _area, parts, area, Math.Max(enough * (1 + Margin), Margin * most)) > bound;
     }
 
     private static double IntersectionOverUnion(ReadOnlySpan<Trapezoid> a, double areaA, ReadOnlySpan<Trapezoid> b, double areaB,

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Tcm.Detect.Geometry;
 
 /// <summary>
@@ -6,12 +8,11 @@ namespace Tcm.Detect.Geometry;
 /// </summary>
 /// <param name="Top">Smaller y.</param>
 /// <param name="Bottom">Greater y, not equal to the smaller one.</param>
-/// <param name="LeftTop">x of the left line at the top.</param>
-/// <param name="LeftBottom">x of the left line at the bottom.</param>
-/// <param name="RightTop">x of the right line at the top.</param>
-/// <param name="RightBottom">x of the right line at the bottom.</param>
-internal readonly record struct Trapezoid(double Top, double Bottom, double LeftTop, double LeftBottom, double RightTop,
-    double RightBottom)
+/// <param name="Left">x of the left line at the top.</param>
+/// <param name="LeftSlope">What a step down adds to it.</param>
+/// <param name="Right">x of the right line at the top.</param>
+/// <param name="RightSlope">What a step down adds to it.</param>
+internal readonly record struct Trapezoid(double Top, double Bottom, double Left, double LeftSlope, double Right, double RightSlope)
 {
     /// <summary>Square pixels of a whole list.</summary>
     public static double Area(ReadOnlySpan<Trapezoid> list)
@@ -19,7 +20,8 @@ internal readonly record struct Trapezoid(double Top, double Bottom, double Left
         double sum = 0;
         foreach (ref readonly var t in list)
         {
-            sum += (t.Bottom - t.Top) * (t.RightTop - t.LeftTop + t.RightBottom - t.LeftBottom) / 2;
+            double height = t.Bottom - t.Top;
+            sum += height * (t.Right - t.Left + ((t.RightSlope - t.LeftSlope) * height / 2));
         }
         return sum;
     }
@@ -49,47 +51,42 @@ internal readonly record struct Trapezoid(double Top, double Bottom, double Left
 
     private static double Intersection(in Trapezoid a, in Trapezoid b)
     {
-        if (Math.Min(a.LeftTop, a.LeftBottom) >= Math.Max(b.RightTop, b.RightBottom)
-            || Math.Min(b.LeftTop, b.LeftBottom) >= Math.Max(a.RightTop, a.RightBottom))
+        double top = Math.Max(a.Top, b.Top), height = Math.Min(a.Bottom, b.Bottom) - top, downA = top - a.Top, downB = top - b.Top;
+        double leftA = a.Left + (a.LeftSlope * downA), rightA = a.Right + (a.RightSlope * downA);
+        double leftB = b.Left + (b.LeftSlope * downB), rightB = b.Right + (b.RightSlope * downB);
+        // Differences of left lines and of right lines, above and below.
+        double left0 = leftA - leftB, left1 = left0 + ((a.LeftSlope - b.LeftSlope) * height);
+        double right0 = rightA - rightB, right1 = right0 + ((a.RightSlope - b.RightSlope) * height);
+        double width0 = Math.Min(rightA, rightB) - Math.Max(leftA, leftB);
+        if (left0 * left1 >= 0 && right0 * right1 >= 0)
         {
-            return 0;
+            double leftSlope = left0 + left1 > 0 ? a.LeftSlope : b.LeftSlope;
+            double rightSlope = right0 + right1 < 0 ? a.RightSlope : b.RightSlope;
+            return height * MeanPositive(width0, width0 + ((rightSlope - leftSlope) * height));
         }
-        double top = Math.Max(a.Top, b.Top), bottom = Math.Min(a.Bottom, b.Bottom);
-        var (a0, a1) = (a.Between(top), a.Between(bottom));
-        var (b0, b1) = (b.Between(top), b.Between(bottom));
         // The width of what both cover is a straight function of the height but where left lines, or right lines, cross.
-        double first = Crossing(a0.Left - b0.Left, a1.Left - b1.Left), second = Crossing(a0.Right - b0.Right, a1.Right - b1.Right);
-        double width0 = Width(0), width1 = Width(1);
-        if (first == 1 && second == 1)
-        {
-            return (bottom - top) * MeanPositive(width0, width1);
-        }
+        double first = Crossing(left0, left1), second = Crossing(right0, right1);
         if (first > second)
         {
             (first, second) = (second, first);
         }
-        double middle0 = Width(first), middle1 = Width(second);
-        return (bottom - top) * ((first * MeanPositive(width0, middle0)) + ((second - first) * MeanPositive(middle0, middle1))
-            + ((1 - second) * MeanPositive(middle1, width1)));
+        double width1 = Width(a, b, first), width2 = Width(a, b, second);
+        return height * ((first * MeanPositive(width0, width1)) + ((second - first) * MeanPositive(width1, width2))
+            + ((1 - second) * MeanPositive(width2, Width(a, b, 1))));
 
-        double Width(double share) =>
-            Math.Min(Mix(a0.Right, a1.Right, share), Mix(b0.Right, b1.Right, share))
-            - Math.Max(Mix(a0.Left, a1.Left, share), Mix(b0.Left, b1.Left, share));
+        double Width(in Trapezoid a, in Trapezoid b, double share)
+        {
+            double down = share * height;
+            return Math.Min(rightA + (a.RightSlope * down), rightB + (b.RightSlope * down))
+                - Math.Max(leftA + (a.LeftSlope * down), leftB + (b.LeftSlope * down));
+        }
     }
-
-    private (double Left, double Right) Between(double y)
-    {
-        double share = y == Top ? 0 : y == Bottom ? 1 : (y - Top) / (Bottom - Top);
-        return (Mix(LeftTop, LeftBottom, share), Mix(RightTop, RightBottom, share));
-    }
-
-    /// <summary>Exact at both ends.</summary>
-    private static double Mix(double from, double to, double share) => share == 1 ? to : from + ((to - from) * share);
 
     /// <summary>Share of the way at which a difference changes its sign; 1 if it does not.</summary>
     private static double Crossing(double from, double to) => from * to < 0 ? from / (from - to) : 1;
 
     /// <summary>Mean over the way of a straight function, taken as 0 where it is negative.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static double MeanPositive(double from, double to)
     {
         if (from >= 0 && to >= 0)

@@ -10,7 +10,6 @@ internal sealed class TrapezoidSweep
     private Edge[] _edges = [];
     private long[] _order = [];
     private int[] _active = [];
-    private int[] _heights = [];
     private double[] _crossings = new double[8];
     private Trapezoid[] _found = new Trapezoid[64];
     private int _count, _activeCount, _direction;
@@ -20,71 +19,65 @@ internal sealed class TrapezoidSweep
     {
         _count = 0;
         _activeCount = 0;
-        int edges = ReadEdges(polygon), heights = ReadHeights(polygon);
-        for (int i = 0, next = 0; i + 1 < heights; i++)
+        ReadEdges(polygon);
+        for (int i = 0; i < polygon.Length;)
         {
-            int top = _heights[i], kept = 0;
-            foreach (int edge in _active.AsSpan(0, _activeCount))
+            int top = polygon[(int)_order[i]].Y;
+            Leave(top);
+            // Edge i goes from vertex i to the next one: each vertex begins those of its two edges that lead down from it.
+            for (; i < polygon.Length && polygon[(int)_order[i]].Y == top; i++)
             {
-                if (_edges[edge].Bottom > top)
-                {
-                    _active[kept++] = edge;
-                }
+                int vertex = (int)_order[i];
+                Enter(vertex, top);
+                Enter(vertex == 0 ? polygon.Length - 1 : vertex - 1, top);
             }
-            for (; next < edges && _edges[(int)_order[next]].Top == top; next++)
+            if (i < polygon.Length && _activeCount > 0)
             {
-                _active[kept++] = (int)_order[next];
+                Cut(top, polygon[(int)_order[i]].Y);
             }
-            _activeCount = kept;
-            Cut(top, _heights[i + 1]);
         }
         return _found.AsSpan(0, _count);
     }
 
-    // Edges that are not level, ordered by their upper ends.
-    private int ReadEdges(ReadOnlySpan<PixelPoint> polygon)
+    private void ReadEdges(ReadOnlySpan<PixelPoint> polygon)
     {
         if (_edges.Length < polygon.Length)
         {
-            int size = polygon.Length;
-            (_edges, _order, _active, _heights) = (new Edge[size], new long[size], new int[size], new int[size]);
+            (_edges, _order, _active) = (new Edge[polygon.Length], new long[polygon.Length], new int[polygon.Length]);
         }
-        int count = 0;
         double twiceArea = 0;
-        PixelPoint origin = polygon[0], a = polygon[^1];
-        foreach (var b in polygon)
-        {
-            twiceArea += ((double)(a.X - origin.X) * (b.Y - origin.Y)) - ((double)(b.X - origin.X) * (a.Y - origin.Y));
-            if (a.Y != b.Y)
-            {
-                _edges[count] = a.Y < b.Y ? new Edge(a, b, -1) : new Edge(b, a, 1);
-                // The lower half is the index, so that a plain sort of numbers will do.
-                _order[count] = ((long)Math.Min(a.Y, b.Y) << 32) | (uint)count;
-                count++;
-            }
-            a = b;
-        }
-        _direction = twiceArea > 0 ? 1 : -1;
-        _order.AsSpan(0, count).Sort();
-        return count;
-    }
-
-    private int ReadHeights(ReadOnlySpan<PixelPoint> polygon)
-    {
+        var origin = polygon[0];
         for (int i = 0; i < polygon.Length; i++)
         {
-            _heights[i] = polygon[i].Y;
+            PixelPoint a = polygon[i], b = polygon[i + 1 < polygon.Length ? i + 1 : 0];
+            twiceArea += ((double)(a.X - origin.X) * (b.Y - origin.Y)) - ((double)(b.X - origin.X) * (a.Y - origin.Y));
+            _edges[i] = a.Y < b.Y ? new Edge(a, b, -1) : new Edge(b, a, 1);
+            // By height; the lower half is the index, so that a plain sort of numbers will do.
+            _order[i] = ((long)a.Y << 32) | (uint)i;
         }
-        _heights.AsSpan(0, polygon.Length).Sort();
-        int count = 1;
-        for (int i = 1; i < polygon.Length; i++)
+        _direction = twiceArea > 0 ? 1 : -1;
+        _order.AsSpan(0, polygon.Length).Sort();
+    }
+
+    private void Enter(int edge, int top)
+    {
+        if (_edges[edge].Top == top && _edges[edge].Bottom > top)
         {
-            if (_heights[i] != _heights[count - 1])
+            _active[_activeCount++] = edge;
+        }
+    }
+
+    private void Leave(int top)
+    {
+        int kept = 0;
+        foreach (int edge in _active.AsSpan(0, _activeCount))
+        {
+            if (_edges[edge].Bottom > top)
             {
-                _heights[count++] = _heights[i];
+                _active[kept++] = edge;
             }
         }
-        return count;
+        _activeCount = kept;
     }
 
     // Between two heights without a vertex in between.
@@ -167,40 +160,48 @@ internal sealed class TrapezoidSweep
 
     private void Emit(double top, double bottom)
     {
-        int winding = 0;
-        (double X0, double X1) left = default;
+        int winding = 0, left = 0;
         foreach (int index in _active.AsSpan(0, _activeCount))
         {
-            ref var edge = ref _edges[index];
             int before = winding;
-            winding += _direction * edge.Winding;
+            winding += _direction * _edges[index].Winding;
             if (before <= 0 && winding > 0)
             {
-                left = (edge.X0, edge.X1);
+                left = index;
             }
-            else if (before > 0 && winding <= 0 && (edge.X0 > left.X0 || edge.X1 > left.X1))
+            else if (before > 0 && winding <= 0)
             {
-                if (_count == _found.Length)
-                {
-                    Array.Resize(ref _found, 2 * _count);
-                }
-                // Edges that cross at one of the heights may have changed sides there by rounding.
-                _found[_count++] = new Trapezoid(top, bottom, left.X0, left.X1, Math.Max(edge.X0, left.X0), Math.Max(edge.X1, left.X1));
+                Add(top, bottom, _edges[left], _edges[index]);
             }
         }
+    }
+
+    private void Add(double top, double bottom, in Edge left, in Edge right)
+    {
+        if (right.X0 <= left.X0 && right.X1 <= left.X1)
+        {
+            return;
+        }
+        if (_count == _found.Length)
+        {
+            Array.Resize(ref _found, 2 * _count);
+        }
+        _found[_count++] = new Trapezoid(top, bottom, left.X0, left.Slope, right.X0, right.Slope);
     }
 
     /// <summary>From the upper to the lower end. Winding: what going over it to the right adds to the winding number.</summary>
     private struct Edge(PixelPoint upper, PixelPoint lower, int winding)
     {
-        private readonly double _slope = ((double)lower.X - upper.X) / ((double)lower.Y - upper.Y);
         private readonly int _upperX = upper.X, _lowerX = lower.X;
+
+        /// <summary>Not a number for an edge that is level, which never takes part.</summary>
+        public readonly double Slope = ((double)lower.X - upper.X) / ((double)lower.Y - upper.Y);
 
         public readonly int Top = upper.Y, Bottom = lower.Y, Winding = winding;
 
         /// <summary>x at the two heights in question.</summary>
         public double X0, X1;
 
-        public readonly double At(double y) => y >= Bottom ? _lowerX : _upperX + (_slope * (y - Top));
+        public readonly double At(double y) => y >= Bottom ? _lowerX : _upperX + (Slope * (y - Top));
     }
 }
