@@ -2,19 +2,25 @@ using System.CommandLine;
 using System.Diagnostics;
 using Tcm.Kernels;
 using Tcm.Kernels.Convolution;
+using Tcm.Kernels.Gpu;
 
 namespace Tcm.Bench;
 
 /// <summary>
 /// <c>training-kernels</c>: convolution with weights that change, and its gradients, at sizes of a training step. Other
 /// programs may share the processor, so the peak is measured in turns with every row, and both are the best of all turns.
+/// On a GPU every version of the kernels is a row, and the peak, which nothing shares, is measured once.
 /// </summary>
 internal static class TrainingKernelsBenchmark
 {
     private const int Rounds = 8;
     private const double RoundSeconds = 0.1;
 
-    private sealed record Row(string Layer, string Operation, double Milliseconds, double Gflops, double ShareOfPeak);
+    // The readable one first, the default last.
+    private static readonly GpuConvolutionVersion[] versions =
+        [GpuConvolutionVersion.Naive, GpuConvolutionVersion.Gemm64, GpuConvolutionVersion.Gemm128, GpuConvolutionVersion.Auto];
+
+    private sealed record Row(string Layer, string Operation, string Version, double Milliseconds, double Gflops, double ShareOfPeak);
 
     public static Command Create()
     {
@@ -46,6 +52,8 @@ internal static class TrainingKernelsBenchmark
     private static int Run(string device, int threads, FileInfo? json)
     {
         using var backend = Devices.Open(device, threads);
+        var gpu = backend as GpuBackend;
+        double gpuPeak = gpu is null ? double.NaN : GpuLadder.PeakGflops(gpu);
         bool cpu = backend is Kernels.Cpu.CpuBackend;
         var rows = new List<Row>();
         foreach (var shape in Layers)
@@ -53,28 +61,35 @@ internal static class TrainingKernelsBenchmark
             using var x = Filled(backend, shape.Input.N * shape.InputImage);
             using var y = Filled(backend, shape.Input.N * shape.OutputImage);
             using var w = Filled(backend, shape.Filter.WeightLength);
-            Measure("forward", () => backend.Convolution.Forward(shape, x.All, w.All, y.All));
-            Measure("input gradient", () => backend.Convolution.InputGradient(shape, y.All, w.All, x.All));
-            Measure("weight gradient", () => backend.Convolution.WeightGradient(shape, x.All, y.All, w.All));
+            foreach (var version in gpu is null ? [GpuConvolutionVersion.Auto] : versions)
+            {
+                if (gpu is not null)
+                {
+                    ((GpuConvolution)gpu.Convolution).Version = version;
+                }
+                Measure("forward", version, () => backend.Convolution.Forward(shape, x.All, w.All, y.All));
+                Measure("input gradient", version, () => backend.Convolution.InputGradient(shape, y.All, w.All, x.All));
+                Measure("weight gradient", version, () => backend.Convolution.WeightGradient(shape, x.All, y.All, w.All));
+            }
 
-            void Measure(string operation, Action action)
+            void Measure(string operation, GpuConvolutionVersion version, Action action)
             {
                 action();
                 backend.Synchronize();
-                double peak = double.NaN, seconds = double.PositiveInfinity;
+                double peak = gpuPeak, seconds = double.PositiveInfinity;
                 for (int round = 0; round < Rounds; round++)
                 {
                     peak = cpu ? Math.Max(PeakFlops.MeasureGflops(threads), double.IsNaN(peak) ? 0 : peak) : peak;
                     seconds = Math.Min(seconds, Best(backend, action));
                 }
                 double gflops = 2e-9 * shape.MultiplyAdds / seconds;
-                rows.Add(new(shape.ToString(), operation, 1000 * seconds, gflops, gflops / peak));
+                rows.Add(new(shape.ToString(), operation, version.ToString(), 1000 * seconds, gflops, gflops / peak));
             }
         }
         Console.WriteLine(backend.Description);
-        BenchOutput.Table(["layer", "operation", "ms", "GFLOP/s", "% of peak"], rows.Select(r => new[]
+        BenchOutput.Table(["layer", "operation", "version", "ms", "GFLOP/s", "% of peak"], rows.Select(r => new[]
         {
-            r.Layer, r.Operation, BenchOutput.Number(r.Milliseconds, 3), BenchOutput.Number(r.Gflops, 1),
+            r.Layer, r.Operation, r.Version, BenchOutput.Number(r.Milliseconds, 3), BenchOutput.Number(r.Gflops, 1),
             double.IsNaN(r.ShareOfPeak) ? "" : BenchOutput.Number(100 * r.ShareOfPeak, 0),
         }));
         BenchOutput.WriteJson(json, new

@@ -6,7 +6,7 @@ namespace Tcm.Detect;
 /// <param name="Polygon">Its outline, clockwise on the screen, in pixels of the source picture (x right, y down; the
 /// centre of the first pixel is (0,0)). May reach a little outside the picture.</param>
 /// <param name="Quad">The corners of the smallest rectangle, at any angle, around the polygon; clockwise.</param>
-/// <param name="Score">Text probability, 0 to 1: the mean inside the outline (DB), or the best pixel's (FCE).</param>
+/// <param name="Score">Text probability, 0 to 1: the mean inside the outline (DB, PAN), or the best pixel's (FCE).</param>
 public sealed record TextRegion(IReadOnlyList<Vector2> Polygon, IReadOnlyList<Vector2> Quad, float Score);
 
 /// <summary>Wall-clock milliseconds of the stages of one detection.</summary>

@@ -1,5 +1,6 @@
 using Tcm.Detect.Heads.Db;
 using Tcm.Detect.Heads.Fce;
+using Tcm.Detect.Heads.Pan;
 using Tcm.Detect.Models;
 using Tcm.Kernels;
 using Tcm.Nn.Checkpoints;
@@ -10,7 +11,7 @@ namespace Tcm.Detect.Heads;
 internal static class HeadRegistry
 {
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<DetectionMethod> All { get; } = [new DbMethod(), new FceMethod()];
+    public static IReadOnlyList<DetectionMethod> All { get; } = [new DbMethod(), new PanMethod(), new FceMethod()];
 
     /// <summary>The method that a configuration names.</summary>
     /// <exception cref="TcmException">There is none of this name.</exception>

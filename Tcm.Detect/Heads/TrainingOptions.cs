@@ -12,6 +12,9 @@ public sealed record TrainingOptions
     /// </summary>
     public bool ReferenceAuxiliaryLoss { get; set; }
 
-    /// <summary>FCENet: levels learn the sizes of text that the paper has for CTW1500 and Total-Text instead of ICDAR2015's.</summary>
+    /// <summary>
+    /// FCENet: levels learn the sizes of text that the paper has for CTW1500 and Total-Text instead of ICDAR2015's. PAN: kernels
+    /// are shrunk less, as its CTW1500 pipeline has it.
+    /// </summary>
     public bool CurvedText { get; set; }
 }

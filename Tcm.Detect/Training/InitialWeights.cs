@@ -98,6 +98,10 @@ internal sealed class InitialWeights : Checkpoint
             case "text_encoder.text_projection":
                 Normal(ref random, values, 1 / Math.Sqrt(tensor.Shape[0]));
                 return;
+            // The last layers of PAN and FCENet: every pixel begins at an even chance.
+            case "bbox_head.out_conv.weight" or "bbox_head.out_conv_cls.weight" or "bbox_head.out_conv_reg.weight":
+                Normal(ref random, values, 0.01);
+                return;
         }
         if (bias || name.EndsWith(".running_mean", StringComparison.Ordinal))
         {

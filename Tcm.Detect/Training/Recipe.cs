@@ -83,9 +83,10 @@ public sealed record AugmentationSection
     public int Side { get; set; } = 640;
 
     /// <summary>
-    /// <c>db</c>: mirror, rotation, scale, crop. <c>fce</c>: a patch mirrored in place, a crop around whole texts, rotation,
+    /// <c>db</c>: mirror, rotation, scale, crop. <c>pan</c>: a resize relative to the canvas, mirror, rotation, a window that mostly
+    /// shows text; knows no <see cref="Crop"/>. <c>fce</c>: a patch mirrored in place, a crop around whole texts, rotation,
     /// stretched or fitted to the canvas over a part of the picture; knows neither <see cref="Crop"/> nor
-    /// <see cref="Scale"/>. Either may be used with any head.
+    /// <see cref="Scale"/>. Each may be used with any head.
     /// </summary>
     public string Pipeline { get; set; } = "db";
 
@@ -98,11 +99,12 @@ public sealed record AugmentationSection
 
     /// <summary>
     /// Range of the factor by which a picture is resized before cropping, drawn evenly on a logarithmic scale. Without effect
-    /// with <c>east</c>, which scales the crop to the canvas.
+    /// with <c>east</c>, which scales the crop to the canvas. With <c>pan</c> drawn evenly, and 1 makes the shorter side as long as
+    /// the canvas's.
     /// </summary>
     public IReadOnlyList<double> Scale { get; set; } = [0.5, 3.0];
 
-    /// <summary>With <c>window</c>: width is stretched against height by up to this factor, either way.</summary>
+    /// <summary>With <c>window</c> and <c>pan</c>: width is stretched against height by up to this factor, either way.</summary>
     public double Aspect { get; set; } = 1;
 
     /// <summary>Range of the rotation, degrees to either side.</summary>

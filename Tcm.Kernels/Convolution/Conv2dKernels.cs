@@ -106,7 +106,7 @@ internal static class Conv2dKernels
         where TActivation : struct, IGpuActivation
     {
         int plane = args.P * args.Q;
-        sum += args.Bias[k];
+        sum += args.HasBias != 0 ? args.Bias[k] : 0;
         if (args.HasResidual != 0)
         {
             sum += args.Residual[(n * args.Filters + k) * plane + pixel];
@@ -154,8 +154,30 @@ internal static class Conv2dKernels
 internal struct DirectConvArgs
 {
     public ArrayView<float> X, Weight, Bias, Residual, Y;
-    public int HasResidual, Outputs, Channels, Filters, GroupChannels, GroupFilters;
+    public int HasBias, HasResidual, Outputs, Channels, Filters, GroupChannels, GroupFilters;
     public int H, W, R, S, Stride, Padding, P, Q, YImageStride;
+
+    /// <summary>Everything but the operands.</summary>
+    public static DirectConvArgs Of(Conv2dFilter f, ImageBatch input, int p, int q, long outputs)
+    {
+        Check.That(outputs <= int.MaxValue, $"Conv2d: {outputs} outputs exceed what one operation can address");
+        return new DirectConvArgs
+        {
+            Outputs = (int)outputs,
+            Channels = f.C,
+            Filters = f.K,
+            GroupChannels = f.C / f.Groups,
+            GroupFilters = f.K / f.Groups,
+            H = input.H,
+            W = input.W,
+            R = f.R,
+            S = f.S,
+            Stride = f.Stride,
+            Padding = f.Padding,
+            P = p,
+            Q = q,
+        };
+    }
 }
 
 /// <summary>
@@ -166,7 +188,7 @@ internal struct Im2colOperand : IGemmOperand, ITensorOperand
 {
     public ArrayView<float> X;
 
-    /// <summary>For each row of the matrix c &lt;&lt; 10 | r &lt;&lt; 5 | s; -1 in the padding up to a multiple of 32.</summary>
+    /// <summary>For each row of the matrix c &lt;&lt; 10 | r &lt;&lt; 5 | s; -1 in the padding of <see cref="FilterTaps"/>.</summary>
     public ArrayView<int> Taps;
 
     /// <summary>Floats of one group's channels of one image; batch = image * groups + group.</summary>
@@ -237,7 +259,7 @@ internal struct Im2colOperand : IGemmOperand, ITensorOperand
 internal struct ConvStore : IGemmStore, ITileStore
 {
     public ArrayView<float> Y, Residual, Bias;
-    public int HasResidual, M, N, Groups, YImageStride;
+    public int HasBias, HasResidual, M, N, Groups, YImageStride;
 
     /// <summary>1 when four outputs of a row may be loaded and stored at once.</summary>
     public int Vector;
@@ -271,7 +293,7 @@ internal struct ConvStore : IGemmStore, ITileStore
             {
                 r = TileRow.Load(Residual, residual, N - n, Vector);
             }
-            float bias = Bias[k];
+            float bias = HasBias != 0 ? Bias[k] : 0;
             TileRow.Store(Y, at, N - n, Vector, new Float4(function.Apply(v.X + bias + r.X),
                 function.Apply(v.Y + bias + r.Y), function.Apply(v.Z + bias + r.Z), function.Apply(v.W + bias + r.W)));
         }
@@ -282,7 +304,7 @@ internal struct ConvStore : IGemmStore, ITileStore
 internal struct PixelShuffleStore : IGemmStore, ITileStore
 {
     public ArrayView<float> Y, Residual, Bias;
-    public int HasResidual, K, N, W, YImageStride;
+    public int HasBias, HasResidual, K, N, W, YImageStride;
 
     /// <summary>1 when pairs of outputs may be stored at once.</summary>
     public int Vector;
@@ -317,8 +339,11 @@ internal struct PixelShuffleStore : IGemmStore, ITileStore
     private readonly void Pair<TFunction>(TFunction function, int batch, int k, int corner, float left, float right)
         where TFunction : struct, IGpuUnary
     {
-        left += Bias[k];
-        right += Bias[k];
+        if (HasBias != 0)
+        {
+            left += Bias[k];
+            right += Bias[k];
+        }
         if (HasResidual != 0)
         {
             int residual = batch * K * 4 * N + corner;

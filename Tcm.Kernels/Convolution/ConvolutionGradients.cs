@@ -54,9 +54,9 @@ public abstract partial class Convolution2d
         Check.Length(op, "y", y, shape.Input.N * shape.OutputImage);
     }
 
-    private protected virtual void ForwardCore(Conv2dShape shape, Slice x, Slice w, Slice y) => throw new DeviceException("this device has no kernels for training yet");
+    private protected abstract void ForwardCore(Conv2dShape shape, Slice x, Slice w, Slice y);
 
-    private protected virtual void InputGradientCore(Conv2dShape shape, Slice dy, Slice w, Slice dx) => throw new DeviceException("this device has no kernels for training yet");
+    private protected abstract void InputGradientCore(Conv2dShape shape, Slice dy, Slice w, Slice dx);
 
-    private protected virtual void WeightGradientCore(Conv2dShape shape, Slice x, Slice dy, Slice dw) => throw new DeviceException("this device has no kernels for training yet");
+    private protected abstract void WeightGradientCore(Conv2dShape shape, Slice x, Slice dy, Slice dw);
 }

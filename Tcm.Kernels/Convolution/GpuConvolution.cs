@@ -24,9 +24,9 @@ internal enum GpuConvolutionVersion
     Bf16,
 }
 
-internal sealed class GpuConvolution(GpuBackend backend) : Convolution2d
+internal sealed partial class GpuConvolution(GpuBackend backend) : Convolution2d
 {
-    /// <summary>The version of convolutions prepared from now on; for the ladder benchmark and the tests.</summary>
+    /// <summary>The version of convolutions prepared, or run in training, from now on; for the ladder benchmark and the tests.</summary>
     public GpuConvolutionVersion Version { get; set; }
 
     /// <summary>Tile of V3, negative to choose by shape; for the ladder benchmark and the tests.</summary>
@@ -99,11 +99,12 @@ internal readonly record struct ConvolutionCall(ImageBatch Input, int P, int Q, 
     public int HasResidual => Residual is null ? 0 : 1;
 
     /// <summary>(K/Groups, P*Q) per image and group, into y.</summary>
-    public ConvStore Store(Conv2dFilter filter, ArrayView<float> bias) => new()
+    public ConvStore Store(Conv2dFilter filter, ArrayView<float>? bias) => new()
     {
         Y = YView,
         Residual = ResidualView,
-        Bias = bias,
+        Bias = bias ?? YView,
+        HasBias = bias is null ? 0 : 1,
         HasResidual = HasResidual,
         M = filter.K / filter.Groups,
         N = P * Q,
@@ -113,11 +114,12 @@ internal readonly record struct ConvolutionCall(ImageBatch Input, int P, int Q, 
     };
 
     /// <summary>(4K, H*W) per image, into y with its pixels shuffled.</summary>
-    public PixelShuffleStore ShuffleStore(int k, ArrayView<float> bias) => new()
+    public PixelShuffleStore ShuffleStore(int k, ArrayView<float>? bias) => new()
     {
         Y = YView,
         Residual = ResidualView,
-        Bias = bias,
+        Bias = bias ?? YView,
+        HasBias = bias is null ? 0 : 1,
         HasResidual = HasResidual,
         K = k,
         N = Input.H * Input.W,
@@ -190,32 +192,19 @@ internal sealed class DirectConvolution : GpuPreparedConvolution
     {
         var f = Filter;
         long outputs = (long)call.Input.N * f.K * call.P * call.Q;
-        Check.That(outputs <= int.MaxValue, $"Conv2d: {outputs} outputs exceed what one operation can address");
         bool byPlane = _kernel.Method.Name == nameof(Conv2dKernels.Depthwise);
         long groups = byPlane
             ? (long)call.Input.N * f.K * (((long)call.P * call.Q + _kernel.GroupSize - 1) / _kernel.GroupSize)
             : (outputs + _kernel.GroupSize - 1) / _kernel.GroupSize;
-        _backend.Launch(_kernel, groups, new DirectConvArgs
+        _backend.Launch(_kernel, groups, DirectConvArgs.Of(f, call.Input, call.P, call.Q, outputs) with
         {
             X = call.XView,
             Weight = _weight.View.BaseView,
             Bias = _bias.View.BaseView,
             Residual = call.ResidualView,
             Y = call.YView,
+            HasBias = 1,
             HasResidual = call.HasResidual,
-            Outputs = (int)outputs,
-            Channels = f.C,
-            Filters = f.K,
-            GroupChannels = f.C / f.Groups,
-            GroupFilters = f.K / f.Groups,
-            H = call.Input.H,
-            W = call.Input.W,
-            R = f.R,
-            S = f.S,
-            Stride = f.Stride,
-            Padding = f.Padding,
-            P = call.P,
-            Q = call.Q,
             YImageStride = call.YImageStride,
         });
     }

@@ -8,8 +8,8 @@ namespace Tcm.Kernels.Convolution;
 /// <summary>The rows of an im2col matrix, as kernels read them.</summary>
 internal static class FilterTaps
 {
-    /// <summary>The steps of all GEMM kernels along k divide this.</summary>
-    private const int Padding = 32;
+    /// <summary>The steps of all GEMM kernels along k divide this, and so do the sides of their blocks.</summary>
+    private const int Padding = 128;
 
     /// <summary>For each row c &lt;&lt; 10 | r &lt;&lt; 5 | s, -1 in the padding; null where images are matrices already.</summary>
     public static MemoryBuffer1D<int, Stride1D.Dense>? Upload(GpuBackend backend, Conv2dFilter filter)
@@ -18,14 +18,20 @@ internal static class FilterTaps
         {
             return null;
         }
-        int taps = filter.R * filter.S, k = filter.C / filter.Groups * taps;
-        int[] table = new int[(k + Padding - 1) / Padding * Padding];
+        return backend.Constant(Table(filter.C / filter.Groups, filter.R, filter.S));
+    }
+
+    /// <summary>The same for any number of channels, or of filters.</summary>
+    public static int[] Table(int channels, int r, int s)
+    {
+        int area = r * s, length = channels * area;
+        int[] table = new int[(length + Padding - 1) / Padding * Padding];
         Array.Fill(table, -1);
-        for (int i = 0; i < k; i++)
+        for (int i = 0; i < length; i++)
         {
-            table[i] = i / taps << 10 | i % taps / filter.S << 5 | i % filter.S;
+            table[i] = i / area << 10 | i % area / s << 5 | i % s;
         }
-        return backend.Constant(table);
+        return table;
     }
 }
 

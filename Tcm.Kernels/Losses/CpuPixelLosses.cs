@@ -6,7 +6,7 @@ namespace Tcm.Kernels.Losses;
 /// Losses on the CPU. Tasks are chunks of fixed length, each with its own partial sums, which are added in their order: the
 /// result does not depend on the threads.
 /// </summary>
-internal sealed unsafe class CpuPixelLosses(CpuBackend backend) : PixelLosses
+internal sealed unsafe partial class CpuPixelLosses(CpuBackend backend) : PixelLosses
 {
     private protected override void BalancedCrossEntropyCore(bool logits, NegativeQuota quota, float weight, int images,
         Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient)

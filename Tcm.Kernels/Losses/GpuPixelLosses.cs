@@ -3,7 +3,7 @@ using Tcm.Kernels.Gpu;
 namespace Tcm.Kernels.Losses;
 
 /// <summary>Losses on a GPU; nothing but the caller's own reading of the loss waits for the device.</summary>
-internal sealed class GpuPixelLosses(GpuBackend backend) : PixelLosses
+internal sealed partial class GpuPixelLosses(GpuBackend backend) : PixelLosses
 {
     private protected override void BalancedCrossEntropyCore(bool logits, NegativeQuota quota, float weight, int images,
         Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient)

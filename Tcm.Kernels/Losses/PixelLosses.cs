@@ -5,7 +5,7 @@ namespace Tcm.Kernels.Losses;
 /// Maps are dense and equally long: prediction, target (0 or 1 unless said), mask (0 or 1). The loss is one float on the
 /// device; the gradient is of the same length as the prediction, overwritten, and already contains the loss's weight.
 /// </summary>
-public abstract class PixelLosses
+public abstract partial class PixelLosses
 {
     /// <summary>
     /// Balanced binary cross-entropy: the mean over all positives and the <paramref name="negativeRatio"/> times as many

@@ -30,6 +30,7 @@ internal sealed class GradientNode(Shape shape, Parameter? parameter = null)
         {
             // The same memory is another tensor's gradient as well.
             var sum = new Tensor(gradient.Backend, Shape);
+            sum.LeaveScope();
             maps.AddScaled(1, Gradient.Data, gradient.Data, sum.Data);
             Gradient.Dispose();
             Gradient = sum;

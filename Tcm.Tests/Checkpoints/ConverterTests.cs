@@ -16,6 +16,7 @@ public sealed class ConverterTests : IDisposable
     [InlineData("db", false, false)]
     [InlineData("db", true, true)]
     [InlineData("db", true, false)]
+    [InlineData("pan", false, false)]
     [InlineData("fce", true, false)]
     public void ConvertedModelIsTheSame(string head, bool half, bool full)
     {

@@ -10,6 +10,7 @@ public class GoldenCheckpointTests
 {
     [Theory]
     [InlineData("db")]
+    [InlineData("pan")]
     [InlineData("fce")]
     public void DerivesTheTinyModels(string head)
     {

@@ -12,12 +12,14 @@ internal static class GpuCases
 {
     private const int MaxOutput = 6000, MaxInput = 20_000;
 
-    // Most of them sum over groups, with many barriers.
-    private const int MaxGradient = 1500;
+    // Three operations of each shape make many training cases; most gradients sum over groups, with many barriers.
+    private const int MaxTraining = 1200, MaxGradient = 1500;
 
-    /// <summary>The small cases of the shared table.</summary>
-    public static IEnumerable<KernelCase> Small(string family) => KernelCases.Families[family]
-        .Where(c => c.Output <= (family == "Gradients" ? MaxGradient : MaxOutput) && c.Inputs.Sum() <= MaxInput);
+    /// <summary>The small cases of the shared table; where 128x128 blocks would only repeat them, none.</summary>
+    public static IEnumerable<KernelCase> Small(string family, string version) =>
+        family == "ConvolutionTraining" && version == nameof(GpuConvolutionVersion.Gemm128) ? [] : KernelCases.Families[family]
+            .Where(c => c.Output <= (family == "Gradients" ? MaxGradient : MaxOutput)
+                && c.Inputs.Sum() <= (family == "ConvolutionTraining" ? MaxTraining : MaxInput));
 
     /// <summary>Shapes around the tiles of the GPU kernels.</summary>
     public static IEnumerable<KernelCase> Tiles(string family) => tiles.GetValueOrDefault(family, []);
@@ -34,6 +36,18 @@ internal static class GpuCases
             ProductCases.Convolve(new(6, 6, 3, 3, 2, 1, 6), new(2, 8, 9), Activation.QuickGelu, residual: true),
             ProductCases.Transposed(16, 17, new(2, 4, 6), Activation.Gelu),
             TransposedWithResidual(),
+        ],
+        ["ConvolutionTraining"] =
+        [
+            .. ConvolutionTrainingCases.Three(new(new(20, 70, 1, 1), new(3, 4, 6))),
+            .. ConvolutionTrainingCases.Three(new(new(68, 16, 1, 1), new(3, 4, 4))),
+            .. ConvolutionTrainingCases.Three(new(new(16, 16, 1, 1, 1, 0, 2), new(2, 4, 5))),
+            .. ConvolutionTrainingCases.Three(new(new(5, 66, 2, 1), new(2, 7, 6))),
+            .. ConvolutionTrainingCases.Three(new(new(68, 4, 1, 2), new(1, 4, 9))),
+            .. ConvolutionTrainingCases.Three(new(new(4, 8, 3, 3, 2, 1), new(2, 8, 8))),
+            .. ConvolutionTrainingCases.Three(new(new(16, 24, 1, 3, 1, 1, 2), new(2, 4, 5))),
+            .. ConvolutionTrainingCases.Three(new(new(17, 16, 2, 2, 2), new(2, 4, 12))),
+            .. ConvolutionTrainingCases.Three(new(new(2, 3, 33, 2), new(1, 34, 4))),
         ],
         ["MatrixProduct"] =
         [

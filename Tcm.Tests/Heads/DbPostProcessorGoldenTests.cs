@@ -18,13 +18,13 @@ public class DbPostProcessorGoldenTests
     private static JsonElement Case(string name) =>
         Golden().GetProperty("cases").EnumerateArray().Single(c => c.GetProperty("name").GetString() == name);
 
-    private static DbPostProcessingOptions Options(JsonElement p) => new()
+    internal static DbPostProcessingOptions Options(JsonElement p) => new()
     {
         BinaryThreshold = (float)p.GetProperty("mask_thr").GetDouble(),
         BoxThreshold = (float)p.GetProperty("min_text_score").GetDouble(),
         MinSide = (float)p.GetProperty("min_text_width").GetDouble(),
         UnclipRatio = (float)p.GetProperty("unclip_ratio").GetDouble(),
-        MaxCandidates = p.GetProperty("max_candidates").GetInt32(),
+        MaxCandidates = p.TryGetProperty("max_candidates", out var cap) ? cap.GetInt32() : 3000,
         Simplify = p.GetProperty("use_approxPolyDP").GetBoolean(),
         SimplifyRatio = (float)p.GetProperty("arcLength_ratio").GetDouble(),
         Polygons = p.GetProperty("text_repr_type").GetString() == "poly",

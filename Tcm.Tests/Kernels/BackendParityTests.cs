@@ -24,8 +24,6 @@ public sealed class BackendParityTests
     public void Results_match_the_reference(string backendName, string family)
     {
         var backend = TestBackends.Get(backendName);
-        Assert.SkipWhen(backend is Tcm.Kernels.Gpu.GpuBackend && Gpu.GpuParityTests.WithoutGpuKernels.Contains(family),
-            "the GPU backend has no kernels for convolution while training yet");
         var failures = new List<string>();
         foreach (var kernelCase in KernelCases.Families[family])
         {

@@ -9,10 +9,11 @@ namespace Tcm.Tests.Parity;
 /// <summary>Full-size models with formula weights against the reference's stored samples of every stage.</summary>
 public sealed class FullSizeParityTests
 {
-    public static TheoryData<string> Heads => ["db", "fce"];
+    public static TheoryData<string> Heads => ["db", "pan", "fce"];
 
     private static TcmConfig Config(string head) => head switch
     {
+        "pan" => TcmConfig.FullSizeDb with { Head = "pan", NeckWidth = 128 },
         "fce" => TcmConfig.FullSizeDb with { Head = "fce", PositionGrid = 25 },
         _ => TcmConfig.FullSizeDb,
     };

@@ -10,8 +10,7 @@ namespace Tcm.Tests.Training;
 /// <summary>Augmentation of FCENet: labels follow the pixels through each step, texts are never cut.</summary>
 public sealed class FceAugmentationTests
 {
-    private static readonly ChannelNormalization Normalization = new(123.675f, 116.28f, 103.53f, 1 / 58.395f, 1 / 57.12f, 1 / 57.375f);
-    private static readonly byte[] Grey = [90, 90, 90], Red = [220, 30, 60];
+    private static ChannelNormalization Normalization => DrawnSamples.Normalization;
 
     [Fact]
     public void A_patch_is_mirrored_with_its_texts()
@@ -19,7 +18,7 @@ public sealed class FceAugmentationTests
         int moved = 0;
         for (ulong seed = 0; seed < 300; seed++)
         {
-            var before = Drawn(seed);
+            var before = DrawnSamples.Draw(seed);
             var random = new SeededRandom(5, seed);
             var after = PatchFlip.Apply(before, ref random);
             Assert.Equal(before.Texts.Count, after.Texts.Count);
@@ -35,7 +34,7 @@ public sealed class FceAugmentationTests
         int smaller = 0;
         for (ulong seed = 0; seed < 300; seed++)
         {
-            var before = Drawn(seed);
+            var before = DrawnSamples.Draw(seed);
             var random = new SeededRandom(5, seed);
             var after = InstanceCrop.Apply(before, ref random);
             Assert.Contains(after.Texts, t => !t.Ignored);
@@ -49,7 +48,7 @@ public sealed class FceAugmentationTests
     [Fact]
     public void Without_a_text_that_counts_nothing_is_cropped()
     {
-        var sample = Drawn(1);
+        var sample = DrawnSamples.Draw(1);
         sample = sample with { Texts = [.. sample.Texts.Select(t => t with { Ignored = true })] };
         var random = new SeededRandom(1, 1);
         Assert.Same(sample, InstanceCrop.Apply(sample, ref random));
@@ -61,26 +60,12 @@ public sealed class FceAugmentationTests
         int inside = 0;
         for (ulong seed = 0; seed < 200; seed++)
         {
-            var sample = Drawn(seed);
+            var sample = DrawnSamples.Draw(seed);
             var options = new AugmentationSection { Side = 160, Brightness = 0, Saturation = 0, Rotation = 30 };
             float[] canvas = [.. Enumerable.Repeat(float.NaN, 3 * 160 * 160)];
             var texts = FceAugmentation.Apply(sample, options, Normalization, new SeededRandom(7, seed), canvas);
             Assert.All(canvas, v => Assert.True(float.IsFinite(v)));
-            foreach (var text in texts)
-            {
-                Vector2[] p = [.. text.Polygon];
-                var middle = p.Aggregate(Vector2.Zero, (a, b) => a + b) / p.Length;
-                // Well inside: interpolation reaches over the edges.
-                for (int i = 0; i < p.Length; i++)
-                {
-                    var point = middle + (0.4f * (p[i] - middle));
-                    Assert.True(point.X > -1 && point.X < 160 && point.Y > -1 && point.Y < 160, $"seed {seed}: {point} is not on the canvas");
-                    int at = (Math.Clamp((int)(point.Y + 0.5f), 0, 159) * 160) + Math.Clamp((int)(point.X + 0.5f), 0, 159);
-                    float red = (canvas[at] / Normalization.ScaleR) + Normalization.MeanR;
-                    Assert.True(Math.Abs(red - Red[0]) < 1, $"seed {seed}: {red} at {point}");
-                    inside++;
-                }
-            }
+            inside += DrawnSamples.CountRed(texts, canvas, 160, $"seed {seed}", mayLeave: false);
         }
         Assert.True(inside > 800, $"{inside} pixels were looked at");
     }
@@ -91,7 +76,7 @@ public sealed class FceAugmentationTests
         float[] Canvas(ulong stream)
         {
             var canvas = new float[3 * 96 * 96];
-            FceAugmentation.Apply(Drawn(3), new AugmentationSection { Side = 96, Contrast = 0.5 }, Normalization, new SeededRandom(7, stream), canvas);
+            FceAugmentation.Apply(DrawnSamples.Draw(3), new AugmentationSection { Side = 96, Contrast = 0.5 }, Normalization, new SeededRandom(7, stream), canvas);
             return canvas;
         }
         Assert.Equal(Canvas(1), Canvas(1));
@@ -123,34 +108,6 @@ public sealed class FceAugmentationTests
         Assert.Equal((175f, 100f, 0f), (r[0], g[0], b[0]));
     }
 
-    /// <summary>Red rectangles on grey, apart from each other, whose labels are their outlines; one of them is ignored.</summary>
-    private static Sample Drawn(ulong seed)
-    {
-        var random = new SeededRandom(11, seed);
-        int width = 150 + random.Next(250), height = 120 + random.Next(200);
-        var rgb = new byte[3 * width * height];
-        for (int p = 0; p < width * height; p++)
-        {
-            Grey.CopyTo(rgb, 3 * p);
-        }
-        var texts = new List<TextAnnotation>();
-        for (int i = 0; i < 3; i++)
-        {
-            int w = 20 + random.Next((width / 3) - 26), h = 12 + random.Next((height / 3) - 14);
-            int left = (i * width / 3) + random.Next((width / 3) - w - 2), top = random.Next(height - h);
-            for (int y = top; y < top + h; y++)
-            {
-                for (int x = left; x < left + w; x++)
-                {
-                    Red.CopyTo(rgb, 3 * ((y * width) + x));
-                }
-            }
-            texts.Add(new([new(left - 0.5f, top - 0.5f), new(left + w - 0.5f, top - 0.5f), new(left + w - 0.5f, top + h - 0.5f),
-                new(left - 0.5f, top + h - 0.5f)], Ignored: i == 1));
-        }
-        return new Sample("drawn", ImageBuffer.FromOwnedRgb(rgb, width, height), texts);
-    }
-
     /// <summary>Upright texts: red inside, and nothing else is red.</summary>
     private static void AssertRedInside(Sample sample, ulong seed)
     {
@@ -159,7 +116,7 @@ public sealed class FceAugmentationTests
             int x = i % sample.Image.Width, y = i / sample.Image.Width;
             bool inside = sample.Texts.Any(t => t.Polygon.Min(p => p.X) < x && t.Polygon.Max(p => p.X) > x && t.Polygon.Min(p => p.Y) < y
                 && t.Polygon.Max(p => p.Y) > y);
-            Assert.True(inside == (sample.Image.Rgb[3 * i] == Red[0]), $"seed {seed}: ({x},{y})");
+            Assert.True(inside == (sample.Image.Rgb[3 * i] == DrawnSamples.Red[0]), $"seed {seed}: ({x},{y})");
         }
     }
 }

@@ -31,12 +31,13 @@ public sealed class TcmDbTrainingGoldenTests
     }
 
     [Theory]
-    [InlineData(false, false)]
-    [InlineData(true, false)]
-    [InlineData(false, true)]
-    public void Losses_gradients_and_statistics_match_the_reference(bool referenceAux, bool checkpointing)
+    [InlineData(false, false, "cpu")]
+    [InlineData(true, false, "cpu")]
+    [InlineData(false, true, "cpu")]
+    [InlineData(false, false, "cuda:0")]
+    public void Losses_gradients_and_statistics_match_the_reference(bool referenceAux, bool checkpointing, string device)
     {
-        using var run = Run(referenceAux, checkpointing);
+        using var run = Run(referenceAux, checkpointing, device);
         run.CompareOnePass();
     }
 
@@ -49,10 +50,10 @@ public sealed class TcmDbTrainingGoldenTests
         run.CompareFourteenSteps();
     }
 
-    private static TrainingGolden Run(bool referenceAux, bool checkpointing) => new("db", golden =>
+    private static TrainingGolden Run(bool referenceAux, bool checkpointing, string device = "cpu") => new("db", golden =>
     {
         int[] map = golden["gt_shrink"].Shape;
         return [.. new[] { "gt_shrink", "gt_shrink_mask", "gt_thr", "gt_thr_mask" }
             .Select(n => (golden[n].Floats, new Tcm.Nn.Shape(map[0], 1, map[1], map[2])))];
-    }, referenceAux, checkpointing);
+    }, referenceAux, checkpointing, device);
 }

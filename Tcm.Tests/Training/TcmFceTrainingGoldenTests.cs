@@ -44,12 +44,13 @@ public sealed class TcmFceTrainingGoldenTests
     }
 
     [Theory]
-    [InlineData(false, false)]
-    [InlineData(true, false)]
-    [InlineData(false, true)]
-    public void Losses_gradients_and_statistics_match_the_reference(bool referenceAux, bool checkpointing)
+    [InlineData(false, false, "cpu")]
+    [InlineData(true, false, "cpu")]
+    [InlineData(false, true, "cpu")]
+    [InlineData(false, false, "cuda:0")]
+    public void Losses_gradients_and_statistics_match_the_reference(bool referenceAux, bool checkpointing, string device)
     {
-        using var run = Run(referenceAux, checkpointing);
+        using var run = Run(referenceAux, checkpointing, device);
         run.CompareOnePass();
     }
 
@@ -62,11 +63,11 @@ public sealed class TcmFceTrainingGoldenTests
         run.CompareFourteenSteps();
     }
 
-    private static TrainingGolden Run(bool referenceAux, bool checkpointing) => new("fce", golden =>
+    private static TrainingGolden Run(bool referenceAux, bool checkpointing, string device = "cpu") => new("fce", golden =>
     [
         .. Levels.Select(n => (golden[n].Floats, new Shape(golden[n].Shape))),
         (Slice(golden["matching_maps"], 0, 2, out var shape), shape),
-    ], referenceAux, checkpointing);
+    ], referenceAux, checkpointing, device);
 
     /// <summary>Two channels of maps (B,C,h,w): (B,2,h,w).</summary>
     private static float[] Slice(NpyArray maps, int first, int second, out Shape shape)

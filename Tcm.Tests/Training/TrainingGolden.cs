@@ -3,6 +3,7 @@ using System.Text.Json;
 using Tcm.Detect.Datasets;
 using Tcm.Detect.Heads;
 using Tcm.Detect.Models;
+using Tcm.Kernels;
 using Tcm.Kernels.Cpu;
 using Tcm.Nn;
 using Tcm.Nn.Autograd;
@@ -17,7 +18,7 @@ namespace Tcm.Tests.Training;
 /// </summary>
 internal sealed class TrainingGolden : IDisposable
 {
-    private readonly CpuBackend _backend = new(2);
+    private readonly Backend _backend;
     private readonly string _head;
     private readonly TcmModel _model;
     private readonly TrainingObjective _objective;
@@ -30,9 +31,12 @@ internal sealed class TrainingGolden : IDisposable
     /// <param name="targets">From the arrays of the golden file to what the objective expects.</param>
     /// <param name="referenceAux">Whether the auxiliary loss is the reference's, which broadcasts by accident.</param>
     /// <param name="checkpointing">Whether stages are computed twice.</param>
+    /// <param name="device">Where; the test is skipped if it is not there.</param>
     public TrainingGolden(string head, Func<Dictionary<string, NpyArray>, IReadOnlyList<(float[], Shape)>> targets,
-        bool referenceAux, bool checkpointing = false)
+        bool referenceAux, bool checkpointing = false, string device = "cpu")
     {
+        Assert.SkipUnless(device == "cpu" || Devices.List().Any(d => d.Name == device), $"no device {device}");
+        _backend = device == "cpu" ? new CpuBackend(2) : Devices.Open(device);
         _head = head;
         _referenceAux = referenceAux;
         var golden = Npz.Read(SharedData.Golden($"train-{head}.npz"));

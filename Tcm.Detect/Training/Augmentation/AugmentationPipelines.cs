@@ -15,6 +15,7 @@ internal static class AugmentationPipelines
     public static IReadOnlyDictionary<string, AugmentationPipeline> All { get; } = new Dictionary<string, AugmentationPipeline>
     {
         ["db"] = DbAugmentation.Apply,
+        ["pan"] = PanAugmentation.Apply,
         ["fce"] = FceAugmentation.Apply,
     };
 }

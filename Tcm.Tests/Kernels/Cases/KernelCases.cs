@@ -23,7 +23,7 @@ internal static class KernelCases
         ["Indexing"] = [.. ImageCases.Indexing()],
         ["Images"] = [.. ImageCases.Images()],
         ["Gradients"] = [.. GradientCases.All()],
-        ["Losses"] = [.. LossCases.All()],
+        ["Losses"] = [.. LossCases.All(), .. InstanceLossCases.All()],
         ["Optimizers"] = [.. OptimizerCases.All()],
     };
 

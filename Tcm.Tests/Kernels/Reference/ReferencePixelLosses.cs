@@ -3,7 +3,7 @@ using Tcm.Kernels.Losses;
 
 namespace Tcm.Tests.Kernels.Reference;
 
-internal sealed class ReferencePixelLosses : PixelLosses
+internal sealed partial class ReferencePixelLosses : PixelLosses
 {
     private protected override void BalancedCrossEntropyCore(bool logits, NegativeQuota quota, float weight, int images,
         Slice prediction, Slice target, Slice mask, Slice loss, Slice gradient)
