@@ -4,18 +4,19 @@ using System.Numerics;
 using Tcm.Detect;
 using Tcm.Detect.Heads.Db;
 using Tcm.Detect.Heads.Fce;
+using Tcm.Detect.Heads.Pan;
 using Tcm.Detect.Preprocessing;
 
 namespace Tcm.Bench;
 
-/// <summary><c>postprocess</c>: the host's share of a detection, without the network: resize, and post-processing of DB and FCE.</summary>
+/// <summary><c>postprocess</c>: the host's share of a detection, without the network: resize, and post-processing of DB, PAN and FCE.</summary>
 internal static class PostprocessBenchmark
 {
     private const int Width = 1280, Height = 736, Regions = 200, HalfLength = 25, HalfWidth = 5;
 
     public static Command Create()
     {
-        var command = new Command("postprocess", "Resize and post-processing (DB, FCE) of 200 regions at 1280x736.")
+        var command = new Command("postprocess", "Resize and post-processing (DB, PAN, FCE) of 200 regions at 1280x736.")
         {
             BenchOptions.Json,
         };
@@ -86,6 +87,9 @@ internal static class PostprocessBenchmark
             Measure($"DB, {(polygons ? "polygons" : "quads")}, simplify ratio {ratio}",
                 () => processor.Detect(map, Width, Height, Width, Height, 1, 1).Count);
         }
+        var pan = new PanPostProcessor(new PanPostProcessingOptions { Polygons = true });
+        float[] panMaps = PanPicture.Of(SlantedBarCorners(Width, Height, Regions), Width, Height);
+        Measure("PAN", () => pan.Detect(panMaps, Width, Height, 1, 1).Count);
         var fce = new FcePostProcessor(new FcePostProcessingOptions { Polygons = true });
         foreach (var (name, pixels) in ((string, float[])[])[
             ("FCE", FcePicture.Of(SlantedBarCorners(Width, Height, Regions), Width, Height)),
