@@ -10,5 +10,6 @@ var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured i
     TrainingKernelsBenchmark.Create(),
     PostprocessBenchmark.Create(),
     DetectorsBenchmark.Create(),
+    HeadsBenchmark.Create(),
 };
 return root.Parse(args).Invoke();

@@ -21,6 +21,8 @@ public sealed class ConfigVariationTests : IDisposable
         HeadWidth = 4,
     };
 
+    private static readonly double[] ImageNetMean = [123.675, 116.28, 103.53];
+
     private readonly TestFiles _files = new();
 
     public static TheoryData<string> Names => [.. Variations.Keys];
@@ -45,6 +47,8 @@ public sealed class ConfigVariationTests : IDisposable
             VisualPrompt = false,
             ContextDecoder = false,
         },
+        ["PAN"] = Tiny with { Head = "pan", Mean = ImageNetMean },
+        ["FCENet"] = Tiny with { Head = "fce", Mean = ImageNetMean },
         ["plain"] = Tiny with { HasTextBranch = false, LanguagePrompt = false, VisualPrompt = false, ContextDecoder = false },
     };
 
@@ -150,6 +154,10 @@ public sealed class ConfigVariationTests : IDisposable
         if (!c.VisualPrompt && !c.ContextDecoder)
         {
             c = c with { DecoderWidth = defaults.DecoderWidth, DecoderLayers = defaults.DecoderLayers };
+        }
+        if (c.Head != "db")
+        {
+            c = c with { HeadWidth = 0 };
         }
         return TcmConfigJson.Write(c);
     }

@@ -87,6 +87,35 @@ public sealed class FcePostProcessorTests
         }
     }
 
+    [Theory]
+    [InlineData(0.0)]
+    [InlineData(0.1)]
+    [InlineData(0.5)]
+    [InlineData(1.0)]
+    public void Suppression_takes_the_best_and_drops_what_overlaps_it_one_after_the_other(double overlap)
+    {
+        // Equal scores, polygons without area, some that cross themselves, one far away.
+        var random = new Random(4);
+        var all = Enumerable.Range(0, 1500).Select(i => i == 700 ? Box(-1_000_000, 2_000_000, 30, 30, 3)
+            : i % 50 == 0 ? Box(random.Next(400), random.Next(400), 0, random.Next(9), random.Next(20))
+            : new ScoredPolygon(Corners(random.Next(400), random.Next(400)), random.Next(20))).ToList();
+        var left = all.OrderBy(p => p.Score).ToList();
+        var expected = new List<ScoredPolygon>();
+        while (left.Count > 0)
+        {
+            var best = left[^1];
+            expected.Add(best);
+            left.RemoveAt(left.Count - 1);
+            left.RemoveAll(p => best.IntersectionOverUnion(p) > overlap);
+        }
+        Assert.InRange(expected.Count, 100, 1500);
+        Assert.Equal(expected, PolygonNms.Suppress(all, overlap));
+        Assert.Empty(PolygonNms.Suppress([], overlap));
+
+        PixelPoint[] Corners(int x, int y) =>
+            [.. Enumerable.Range(0, 5).Select(_ => new PixelPoint(x + random.Next(30), y + random.Next(30)))];
+    }
+
     [Fact]
     public void Overlap_of_polygons_is_their_intersection_over_union()
     {

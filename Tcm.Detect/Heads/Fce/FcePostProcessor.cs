@@ -61,22 +61,22 @@ public sealed class FcePostProcessor
     {
         float[] scores = Scores(pixels);
         var components = Components(scores, width, height);
-        var candidates = new List<ScoredPolygon>[components.Count];
-        for (int i = 0; i < candidates.Length; i++)
+        int[] text = [.. components.SelectMany(c => c)];
+        float[] all = pixels.ToArray();
+        var contours = new ScoredPolygon?[scores.Length];
+        Parallel.For(0, text.Length, i =>
         {
-            candidates[i] = [];
-            foreach (int at in components[i])
+            int at = text[i];
+            var parts = all.AsSpan((at * FceLevel.Values) + FceLevel.Classes, FourierContour.Parts);
+            if (_contour.Reconstruct(parts, at % width, at / width, stride) is { } contour)
             {
-                var parts = pixels.Slice((at * FceLevel.Values) + FceLevel.Classes, FourierContour.Parts);
-                if (_contour.Reconstruct(parts, at % width, at / width, stride) is { } contour)
-                {
-                    candidates[i].Add(new ScoredPolygon(contour, scores[at]));
-                }
+                contours[at] = new ScoredPolygon(contour, scores[at]);
             }
-        }
-        // Nearly all of the time goes here: hundreds of polygons a component are intersected.
-        Parallel.For(0, candidates.Length, i => candidates[i] = PolygonNms.Suppress(candidates[i], _options.Overlap));
-        return PolygonNms.Suppress([.. candidates.SelectMany(c => c)], _options.Overlap);
+        });
+        var survivors = new List<ScoredPolygon>[components.Count];
+        Parallel.For(0, survivors.Length, i => survivors[i] =
+            PolygonNms.Suppress([.. components[i].Select(at => contours[at]).OfType<ScoredPolygon>()], _options.Overlap));
+        return PolygonNms.Suppress([.. survivors.SelectMany(c => c)], _options.Overlap);
     }
 
     private float[] Scores(ReadOnlySpan<float> pixels)
@@ -124,8 +124,15 @@ public sealed class FcePostProcessor
             int columns = right - left + 1, rows = bottom - top + 1;
             var mask = new byte[columns * rows];
             fill.Fill<byte>(tracer[i], mask, columns, rows, 1, left, top);
-            components.Add([.. Enumerable.Range(0, mask.Length).Where(k => mask[k] != 0)
-                .Select(k => ((top + (k / columns)) * width) + left + (k % columns))]);
+            var pixels = new List<int>();
+            for (int k = 0; k < mask.Length; k++)
+            {
+                if (mask[k] != 0)
+                {
+                    pixels.Add(((top + (k / columns)) * width) + left + (k % columns));
+                }
+            }
+            components.Add([.. pixels]);
         }
         return components;
     }

@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Tcm.Detect.Geometry;
 
 namespace Tcm.Detect.Heads.Fce;
@@ -18,6 +20,7 @@ internal sealed class FourierContour
     /// <summary>Number of real values of a contour.</summary>
     public const int Parts = 2 * Coefficients;
 
+    // (coefficients, points)
     private readonly double[] _cos, _sin;
 
     /// <param name="points">Points of a reconstructed contour: t = 0, 1 / points, ...</param>
@@ -32,7 +35,7 @@ internal sealed class FourierContour
             {
                 // Reduced to one turn first, so that points a quarter turn apart are exact to the last bit that sin has.
                 int step = (int)((((long)(j - Degree) * n % points) + points) % points);
-                (_sin[(n * Coefficients) + j], _cos[(n * Coefficients) + j]) = Math.SinCos(2 * Math.PI * step / points);
+                (_sin[(j * points) + n], _cos[(j * points) + n]) = Math.SinCos(2 * Math.PI * step / points);
             }
         }
     }
@@ -48,7 +51,7 @@ internal sealed class FourierContour
         {
             for (int j = 0; j < Coefficients; j++)
             {
-                double cos = _cos[(n * Coefficients) + j], sin = _sin[(n * Coefficients) + j];
+                double cos = _cos[(j * Points) + n], sin = _sin[(j * Points) + n];
                 matrix[(n * Parts) + j] = (float)(vertical ? sin : cos);
                 matrix[(n * Parts) + Coefficients + j] = (float)(vertical ? cos : -sin);
             }
@@ -83,15 +86,38 @@ internal sealed class FourierContour
             real[j] = re * stride;
             imaginary[j] = im * stride;
         }
+        return Sum(real, imaginary);
+    }
+
+    private PixelPoint[] Sum(ReadOnlySpan<double> real, ReadOnlySpan<double> imaginary)
+    {
         var contour = new PixelPoint[Points];
-        for (int n = 0; n < contour.Length; n++)
+        ref double cos = ref MemoryMarshal.GetArrayDataReference(_cos), sin = ref MemoryMarshal.GetArrayDataReference(_sin);
+        int n = 0;
+        // Each point's sum is taken in the same order as below, so that it truncates to the same whole numbers.
+        for (; n + Vector256<double>.Count <= Points; n += Vector256<double>.Count)
         {
-            ReadOnlySpan<double> cos = _cos.AsSpan(n * Coefficients, Coefficients), sin = _sin.AsSpan(n * Coefficients, Coefficients);
+            Vector256<double> px = default, py = default;
+            for (int j = 0; j < Coefficients; j++)
+            {
+                var c = Vector256.LoadUnsafe(ref cos, (nuint)((j * Points) + n));
+                var s = Vector256.LoadUnsafe(ref sin, (nuint)((j * Points) + n));
+                px += (real[j] * c) - (imaginary[j] * s);
+                py += (real[j] * s) + (imaginary[j] * c);
+            }
+            for (int i = 0; i < Vector256<double>.Count; i++)
+            {
+                contour[n + i] = new PixelPoint((int)px[i], (int)py[i]);
+            }
+        }
+        for (; n < Points; n++)
+        {
             double px = 0, py = 0;
             for (int j = 0; j < Coefficients; j++)
             {
-                px += (real[j] * cos[j]) - (imaginary[j] * sin[j]);
-                py += (real[j] * sin[j]) + (imaginary[j] * cos[j]);
+                double c = _cos[(j * Points) + n], s = _sin[(j * Points) + n];
+                px += (real[j] * c) - (imaginary[j] * s);
+                py += (real[j] * s) + (imaginary[j] * c);
             }
             contour[n] = new PixelPoint((int)px, (int)py);
         }
