@@ -105,12 +105,7 @@ internal static class HeadsBenchmark
     private static (int Regions, double Milliseconds) PostProcess(DetectionMethod method, int height, int width)
     {
         var corners = PostprocessBenchmark.SlantedBarCorners(width, height, Texts);
-        float[] maps = method.Name switch
-        {
-            "pan" => PanPicture.Of(corners, width, height),
-            "fce" => FcePicture.Of(corners, width, height),
-            _ => PostprocessBenchmark.SlantedBars(width, height, Texts),
-        };
+        float[] maps = MadeMaps.Of(method.Name, corners, width, height);
         var extract = method.CreateExtractor(method.PostProcessing with { Polygons = true });
         var size = new NetworkSize(width, height, width, height, 1, 1);
         var times = new List<double>();

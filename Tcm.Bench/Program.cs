@@ -11,5 +11,6 @@ var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured i
     PostprocessBenchmark.Create(),
     DetectorsBenchmark.Create(),
     HeadsBenchmark.Create(),
+    CurvedBenchmark.Create(),
 };
 return root.Parse(args).Invoke();

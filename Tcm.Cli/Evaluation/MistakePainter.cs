@@ -10,7 +10,7 @@ namespace Tcm.Cli.Evaluation;
 /// <summary>Draws what an evaluation found over the pictures: hits green, false positives red, misses orange, ignored grey.</summary>
 internal sealed class MistakePainter
 {
-    private static readonly SKColor Hit = new(0, 220, 60), FalsePositive = new(240, 20, 20), Missed = new(255, 150, 0),
+    public static readonly SKColor Hit = new(0, 220, 60), FalsePositive = new(240, 20, 20), Missed = new(255, 150, 0),
         Ignored = new(160, 160, 160);
 
     private readonly string _folder;
@@ -61,7 +61,8 @@ internal sealed class MistakePainter
         }
     }
 
-    private static void Outline(SKCanvas canvas, IReadOnlyList<Vector2> polygon, SKColor color)
+    /// <summary>Draws an outline whose coordinates are of the centres of pixels.</summary>
+    public static void Outline(SKCanvas canvas, IReadOnlyList<Vector2> polygon, SKColor color)
     {
         using var paint = new SKPaint { Color = color, Style = SKPaintStyle.Stroke, StrokeWidth = 2, IsAntialias = true };
         using var builder = new SKPathBuilder();
