@@ -129,7 +129,8 @@ internal static class KernelsBenchmark
                     (x, y) => backend.MatrixProduct.Linear(prepared, 401, x, y));
                 Computed("linear", "1x2048 to 6144", 2048, 6144, (x, y) => backend.MatrixProduct.Linear(prepared, 1, x, y));
             }
-            foreach (int n in (int[])[512, 1024])
+            // What keeps a CPU busy does not fill a GPU.
+            foreach (int n in backend is GpuBackend ? (int[])[1024, 4096, 8192] : [512, 1024])
             {
                 var shape = new MatrixShape(1, n, n, n, false, false, 0, 0, (long)n * n);
                 Computed("multiply", $"{n}x{n}x{n}", (long)n * n, (long)n * n,

@@ -12,5 +12,6 @@ var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured i
     DetectorsBenchmark.Create(),
     HeadsBenchmark.Create(),
     CurvedBenchmark.Create(),
+    ReportCommand.Create(),
 };
 return root.Parse(args).Invoke();

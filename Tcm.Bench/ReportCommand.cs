@@ -1,0 +1,102 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Tcm.Bench;
+
+/// <summary>
+/// <c>report</c>: the tables of docs/performance.md from the figures in docs/results, between two marks; what stands outside of
+/// them is written by people.
+/// </summary>
+internal static class ReportCommand
+{
+    private const string Begin = "<!-- Made by Tcm.Bench -- report -->", End = "<!-- End of what is made -->";
+
+    public static Command Create()
+    {
+        var docs = new Option<DirectoryInfo>("--docs") { DefaultValueFactory = _ => new DirectoryInfo("docs") };
+        var command = new Command("report", "Rewrites the tables of docs/performance.md from docs/results.") { docs };
+        command.SetAction(parsed =>
+        {
+            string folder = parsed.GetValue(docs)!.FullName, page = Path.Combine(folder, "performance.md");
+            File.WriteAllText(page, Rewrite(File.ReadAllText(page), Path.Combine(folder, "results")));
+        });
+        return command;
+    }
+
+    /// <summary>The page with tables of these results.</summary>
+    internal static string Rewrite(string page, string results)
+    {
+        int begin = page.IndexOf(Begin, StringComparison.Ordinal), end = page.IndexOf(End, StringComparison.Ordinal);
+        return page[..(begin + Begin.Length)] + "\n\n" + Tables(results) + page[end..];
+    }
+
+    private static string Tables(string results)
+    {
+        var text = new StringBuilder();
+        Networks(text, ("full size", Read(results, "network-cpu")), ("shipped model", Read(results, "network-s-cpu")));
+        Layers(text, Read(results, "convolution-cpu"));
+        Heads(text, Read(results, "heads-cpu"));
+        Curved(text, Read(results, "curved"));
+        return text.ToString();
+    }
+
+    private static void Networks(StringBuilder text, params (string Name, JsonNode Figures)[] networks)
+    {
+        Table(text, "Whole networks", ["network", "input", "ms", "GMAC", "GFLOP/s", "share of peak", "ONNX Runtime's time / ours",
+            "peak resident MiB"], networks.Select(n => (string[])[n.Name, $"{n.Figures["height"]}x{n.Figures["width"]}",
+                Number(n.Figures["milliseconds"], 0), Number(n.Figures["gmac"], 1), Number(n.Figures["gflops"], 0),
+                Percent(n.Figures["shareOfPeak"]), Number(n.Figures["ratioToOnnxRuntime"], 2), Number(n.Figures["peakResidentMb"], 0)]));
+        Table(text, "Where the time goes", ["part", .. networks.SelectMany(n => (string[])[$"{n.Name}, ms", "GFLOP/s"])],
+            networks[0].Figures["parts"]!.AsArray().Select((_, i) => (string[])[(string)networks[0].Figures["parts"]![i]!["name"]!,
+                .. networks.SelectMany(n => Part(n.Figures["parts"]![i]!))]));
+
+        static string[] Part(JsonNode part)
+        {
+            double milliseconds = (double)part["milliseconds"]!;
+            return [Number(part["milliseconds"], 1), Number(2e-6 * (double)part["multiplyAdds"]! / milliseconds, 0)];
+        }
+    }
+
+    private static void Layers(StringBuilder text, JsonNode figures) => Table(text,
+        $"Convolutions of the full-size network at 640x640 (geometric mean of the ratios {Number(figures["geometricMeanRatio"], 2)})",
+        ["shape", "times", "algorithm", "ms", "GFLOP/s as direct", "share of peak", "ONNX Runtime ms", "its time / ours"],
+        figures["rows"]!.AsArray().Select(r => (string[])[(string)r!["shape"]!, $"{r["count"]}", (string)r["algorithm"]!,
+            Number(r["milliseconds"], 2), Number(r["gflops"], 0), Number(r["percentOfPeak"], 0) + " %",
+            Number(r["onnxRuntimeMilliseconds"], 2), Number(r["ratio"], 2)]));
+
+    private static void Heads(StringBuilder text, JsonNode figures) => Table(text,
+        $"Three heads at {figures["height"]}x{figures["width"]}, post-processing of 200 texts",
+        ["head", "shipped size: GMAC", "ms", "full size: GMAC", "ms", "regions", "post-processing ms"],
+        figures["rows"]!.AsArray().Select(r => (string[])[(string)r!["head"]!, Number(r["small"]!["gmac"], 1),
+            Number(r["small"]!["milliseconds"], 0), Number(r["fullSize"]!["gmac"], 1), Number(r["fullSize"]!["milliseconds"], 0),
+            $"{r["regions"]}", Number(r["postprocessMilliseconds"], 1)]));
+
+    private static void Curved(StringBuilder text, JsonNode figures) => Table(text,
+        $"Curved words in {figures["scenes"]} scenes of `tcm synth`",
+        ["head and maps", "words", "found (IoU > 0.5)", "mean IoU of these", "median IoU of all"],
+        figures["rows"]!.AsArray().Select(r => (string[])[(string)r!["name"]!, $"{r["words"]}", $"{r["found"]}",
+            Number(r["meanOfFound"], 3), Number(r["median"], 3)]));
+
+    private static void Table(StringBuilder text, string title, string[] header, IEnumerable<string[]> rows)
+    {
+        text.Append(CultureInfo.InvariantCulture, $"### {title}\n\n");
+        string[] rule = [.. header.Select((_, i) => i == 0 ? "---" : "--:")];
+        foreach (string[] row in (IEnumerable<string[]>)[header, rule, .. rows])
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", row)} |\n");
+        }
+        text.Append('\n');
+    }
+
+    private static JsonNode Read(string results, string name) =>
+        JsonNode.Parse(File.ReadAllText(Path.Combine(results, name + ".json")), documentOptions: new JsonDocumentOptions())!;
+
+    private static string Number(JsonNode? value, int digits) => BenchOutput.Number((double)value!, digits);
+
+    private static string Number(double value, int digits) => BenchOutput.Number(value, digits);
+
+    private static string Percent(JsonNode? value) => Number(100 * (double)value!, 0) + " %";
+}
