@@ -12,6 +12,7 @@ var root = new RootCommand("Benchmarks of Tcm. Peers and ceilings are measured i
     DetectorsBenchmark.Create(),
     HeadsBenchmark.Create(),
     CurvedBenchmark.Create(),
+    SoakBenchmark.Create(),
     ReportCommand.Create(),
 };
 return root.Parse(args).Invoke();
