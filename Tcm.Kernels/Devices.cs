@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Tcm.Kernels.Cpu;
 
@@ -19,7 +20,8 @@ public static class Devices
     /// <param name="precision">What matrix products and convolutions may round their factors to. Gradients are products too:
     /// meant for inference.</param>
     /// <exception cref="DeviceException">There is no such device, or it cannot compute in that precision: the CPU and OpenCL
-    /// devices have <see cref="Precision.Fp32"/> only.</exception>
+    /// devices have <see cref="Precision.Fp32"/> only; or the program was built without GPUs (trimmed, natively
+    /// compiled).</exception>
     public static Backend Open(string name, int threads = 0, Precision precision = Precision.Fp32)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -27,11 +29,11 @@ public static class Devices
         return parts switch
         {
             ["cpu"] => OpenCpu(threads, precision),
-            ["auto"] => Gpu.GpuDevices.HasCuda() ? Gpu.GpuDevices.Open("cuda", 0, precision) : OpenCpu(threads, precision),
-            ["cuda" or "opencl"] => Gpu.GpuDevices.Open(parts[0], 0, precision),
+            ["auto"] => HasCuda() ? OpenGpu("cuda", 0, precision) : OpenCpu(threads, precision),
+            ["cuda" or "opencl"] => OpenGpu(parts[0], 0, precision),
             ["cuda" or "opencl", string digits]
                 when int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int index)
-                => Gpu.GpuDevices.Open(parts[0], index, precision),
+                => OpenGpu(parts[0], index, precision),
             _ => throw new DeviceException(
                 $"'{name}' is not a device; expected auto, cpu, cuda, cuda:i, opencl or opencl:i with i = 0, 1, ..."),
         };
@@ -46,7 +48,18 @@ public static class Devices
     public static IReadOnlyList<DeviceInfo> List()
     {
         using var cpu = new CpuBackend();
-        return [new DeviceInfo("cpu", cpu.Description, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
-            .. Gpu.GpuDevices.List()];
+        var host = new DeviceInfo("cpu", cpu.Description, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        return GpuIncluded ? [host, .. Gpu.GpuDevices.List()] : [host];
     }
+
+    /// <summary>Whether this program has the GPU backends: yes, unless it was built with the property <c>TcmGpu</c> set to false,
+    /// as trimmed and natively compiled programs are; they then hold nothing of ILGPU.</summary>
+    [FeatureSwitchDefinition("Tcm.Gpu")]
+    internal static bool GpuIncluded => !AppContext.TryGetSwitch("Tcm.Gpu", out bool included) || included;
+
+    private static bool HasCuda() => GpuIncluded && Gpu.GpuDevices.HasCuda();
+
+    private static Backend OpenGpu(string kind, int index, Precision precision) => GpuIncluded
+        ? Gpu.GpuDevices.Open(kind, index, precision)
+        : throw new DeviceException($"{kind}:{index}: this program was built without GPUs (TcmGpu is false); it has the cpu only");
 }

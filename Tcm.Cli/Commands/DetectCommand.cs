@@ -14,6 +14,7 @@ internal static class DetectCommand
           tcm detect photo.jpg --weights tcm-db.safetensors
           tcm detect photos/ 'more/**/*.png' --json regions.json --draw drawn
           tcm detect photo.jpg --device cuda:0 --polygons --json -
+          tcm detect photos/ --shard 3/64 --json-lines shard-3.jsonl
         """;
 
     /// <summary>Builds the command.</summary>
@@ -49,6 +50,23 @@ internal static class DetectCommand
             Description = "Write JSON to a file, or to standard output with '-'.",
             HelpName = "FILE|-",
         };
+        var jsonLines = new Option<string?>("--json-lines")
+        {
+            Description = "Append one JSON object a line for each picture; started again, skip the pictures in the file.",
+            HelpName = "FILE",
+        };
+        var shard = new Option<string?>("--shard")
+        {
+            Description = "Only part I of N (0 to N-1) of the sorted inputs: every N-th, beginning with number I.",
+            HelpName = "I/N",
+        };
+        shard.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && Shard.Parse(result.Tokens[0].Value) is null)
+            {
+                result.AddError($"--shard must be I/N with 0 <= I < N, such as 0/8, not {result.Tokens[0].Value}");
+            }
+        });
         var draw = new Option<string?>("--draw")
         {
             Description = "Draw the regions over the pictures and save them here.",
@@ -56,7 +74,7 @@ internal static class DetectCommand
         };
         var command = new Command("detect", Help) { inputs };
         model.AddTo(command);
-        foreach (var option in new Option[] { shortSide, maxSide, recursive, orientation, json, draw })
+        foreach (var option in new Option[] { shortSide, maxSide, recursive, orientation, json, jsonLines, shard, draw })
         {
             command.Add(option);
         }
@@ -73,9 +91,15 @@ internal static class DetectCommand
             {
                 throw new UsageException($"--max-side {options.MaxSide} is less than --short-side {options.ShortSide}");
             }
-            var run = new DetectRun(host, InputExpander.Expand(parsed.GetValue(inputs)!, parsed.GetValue(recursive)))
+            if (parsed.GetValue(json) is not null && parsed.GetValue(jsonLines) is not null)
+            {
+                throw new UsageException("--json and --json-lines exclude each other");
+            }
+            var pictures = InputExpander.Expand(parsed.GetValue(inputs)!, parsed.GetValue(recursive));
+            var run = new DetectRun(host, parsed.GetValue(shard) is { } part ? Shard.Parse(part)!.Value.Of(pictures) : pictures)
             {
                 Json = parsed.GetValue(json),
+                JsonLines = parsed.GetValue(jsonLines),
                 DrawFolder = parsed.GetValue(draw),
                 ApplyOrientation = parsed.GetValue(orientation),
             };

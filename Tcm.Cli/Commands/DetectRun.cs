@@ -17,6 +17,9 @@ internal sealed class DetectRun(CliHost host, IReadOnlyList<Input> inputs)
     /// <summary>Where JSON goes: a file, <c>-</c>, or null for lines that people read.</summary>
     public string? Json { get; init; }
 
+    /// <summary>A file of JSON lines, with which a run that was stopped goes on, or null.</summary>
+    public string? JsonLines { get; init; }
+
     /// <summary>Where drawn pictures go, or null.</summary>
     public string? DrawFolder { get; init; }
 
@@ -28,19 +31,27 @@ internal sealed class DetectRun(CliHost host, IReadOnlyList<Input> inputs)
     /// <param name="cancellation">Stops after the picture in hand; what is finished is kept.</param>
     public int Execute(Func<IPictureDetector> open, CancellationToken cancellation)
     {
-        using var writer = Json is null ? null : new ResultWriter(Json, host.OutputStream);
+        using var lines = JsonLines is null ? null : new JsonLinesWriter(JsonLines);
+        using IResultWriter? writer = Json is null ? lines : new ResultWriter(Json, host.OutputStream);
         var painter = DrawFolder is null ? null : new RegionPainter(DrawFolder, inputs.Select(input => input.Path));
+        var todo = lines is null ? inputs : NotYetIn(lines, painter);
+        if (todo.Count == 0)
+        {
+            // A part that is empty or finished needs no model.
+            writer?.Complete();
+            return _failed > 0 ? ExitCode.InputsFailed : ExitCode.Success;
+        }
         using var detector = open();
         bool interrupted = false;
         try
         {
-            if (host.Interactive && inputs.Count >= FewestForProgress)
+            if (host.Interactive && todo.Count >= FewestForProgress)
             {
-                WithProgress(advance => All(detector, writer, painter, advance, cancellation));
+                WithProgress(todo.Count, advance => All(todo, detector, writer, painter, advance, cancellation));
             }
             else
             {
-                All(detector, writer, painter, () => { }, cancellation);
+                All(todo, detector, writer, painter, () => { }, cancellation);
             }
         }
         catch (OperationCanceledException)
@@ -62,10 +73,34 @@ internal sealed class DetectRun(CliHost host, IReadOnlyList<Input> inputs)
         return _failed > 0 ? ExitCode.InputsFailed : ExitCode.Success;
     }
 
-    private void All(IPictureDetector detector, ResultWriter? writer, RegionPainter? painter, Action advance,
-        CancellationToken cancellation)
+    /// <summary>The inputs that an earlier run has left. What failed in it has failed: the same command twice ends with the same
+    /// exit code.</summary>
+    private List<Input> NotYetIn(JsonLinesWriter lines, RegionPainter? painter)
     {
-        foreach (var input in DecodeAhead.Read(inputs, ApplyOrientation, cancellation))
+        var all = inputs.DistinctBy(input => input.Path).ToList();
+        var todo = new List<Input>();
+        foreach (var input in all)
+        {
+            if (!lines.Done.TryGetValue(input.Path, out bool failed))
+            {
+                todo.Add(input);
+                continue;
+            }
+            _failed += failed ? 1 : 0;
+            // Its drawn picture has this name already.
+            painter?.NameFor(input.Path);
+        }
+        if (todo.Count < all.Count)
+        {
+            host.Error.WriteLine($"tcm: {JsonLines}: {all.Count - todo.Count} of {all.Count} pictures are there already");
+        }
+        return todo;
+    }
+
+    private void All(IReadOnlyList<Input> todo, IPictureDetector detector, IResultWriter? writer, RegionPainter? painter,
+        Action advance, CancellationToken cancellation)
+    {
+        foreach (var input in DecodeAhead.Read(todo, ApplyOrientation, cancellation))
         {
             string? error = input.Error;
             if (input.Image is { } image)
@@ -102,14 +137,14 @@ internal sealed class DetectRun(CliHost host, IReadOnlyList<Input> inputs)
         }
     }
 
-    private void WithProgress(Action<Action> work)
+    private void WithProgress(int count, Action<Action> work)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(host.Error) });
         console.Progress().AutoClear(true)
             .Columns(new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
             .Start(context =>
             {
-                var task = context.AddTask("pictures", maxValue: inputs.Count);
+                var task = context.AddTask("pictures", maxValue: count);
                 work(() => task.Increment(1));
             });
     }

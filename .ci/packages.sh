@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# The packages as somebody meets them who has nothing else: packed into a feed of their own, restored by a fresh program outside
+# the repository, which finds text in a picture; the same program trimmed; the tool; the sample of the job scripts.
+# After `dotnet build Tcm.sln -c Release`. A folder as argument keeps the packages and the trimmed program there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 ContinuousIntegrationBuild=true
+root=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+picture=$root/Tcm.Tests/Assets/sample.png
+version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' Directory.Build.props)
+skia=$(sed -n 's:.*Include="SkiaSharp" Version="\(.*\)" />.*:\1:p' Directory.Packages.props)
+
+echo "-- the console sample, in the repository"
+dotnet run -c Release --no-build --project samples/Console -- "$picture" | tee "$work/expected.txt"
+test -s "$work/expected.txt"
+
+echo "-- pack"
+dotnet pack Tcm.sln -c Release --no-build -v q -o "$work/feed"
+for name in Tcm.Kernels Tcm.Nn Tcm.Detect tcm; do
+    test -s "$work/feed/$name.$version.nupkg"
+    test -s "$work/feed/$name.$version.snupkg"
+done
+test "$(find "$work/feed" -type f | wc -l)" = 8
+du -b "$work/feed"/*.nupkg
+
+# Packages go into a folder of this run: one of the same version must not survive it. Others are taken from where the machine has
+# them already, and from its configured sources otherwise.
+machine=$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//')
+export NUGET_PACKAGES=$work/packages
+mkdir "$work/app"
+cat >"$work/nuget.config" <<XML
+<configuration>
+  <packageSources><add key="local" value="feed" /></packageSources>
+  <fallbackPackageFolders><add key="machine" value="$machine" /></fallbackPackageFolders>
+</configuration>
+XML
+cat >"$work/app/app.csproj" <<XML
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <OutputType>Exe</OutputType>
+    <TargetFramework>net10.0</TargetFramework>
+    <ImplicitUsings>enable</ImplicitUsings>
+    <Nullable>enable</Nullable>
+    <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+  </PropertyGroup>
+  <ItemGroup>
+    <PackageReference Include="Tcm.Detect" Version="$version" />
+    <PackageReference Include="SkiaSharp" Version="$skia" />
+    <PackageReference Include="SkiaSharp.NativeAssets.Linux.NoDependencies" Version="$skia" />
+  </ItemGroup>
+</Project>
+XML
+cp samples/Console/Program.cs "$work/app/"
+cd "$work/app"
+
+echo "-- a program that has the package"
+dotnet build -c Release -v q -o "$work/plain"
+cmp "$work/feed/Tcm.Detect.$version.nupkg" "$work/packages/tcm.detect/$version/tcm.detect.$version.nupkg"
+dotnet "$work/plain/app.dll" "$picture" | diff "$work/expected.txt" -
+
+echo "-- the same, trimmed and self-contained"
+dotnet publish -c Release -v q -r linux-x64 --self-contained -p:PublishTrimmed=true -o "$work/trimmed"
+"$work/trimmed/app" "$picture" | diff "$work/expected.txt" -
+# The path on the CPU takes nothing of ILGPU along.
+test ! -e "$work/trimmed/ILGPU.dll"
+du -sb "$work/trimmed"
+
+echo "-- the tool"
+cd "$work"
+dotnet tool install tcm --version "$version" --tool-path "$work/tools" --configfile "$work/nuget.config"
+"$work/tools/tcm" detect "$picture" --json "$work/regions.json"
+test "$(grep -o '"score"' "$work/regions.json" | wc -l)" = "$(wc -l <"$work/expected.txt")"
+
+echo "-- the job script, for two parts, the first one cut and started again"
+part() {
+    SLURM_ARRAY_TASK_COUNT=2 SLURM_ARRAY_TASK_ID=$1 SLURM_CPUS_PER_TASK=2 TCM=$work/tools/tcm \
+        "$root/samples/jobs/slurm.sh" "$root/Tcm.Tests/Assets" "$work/results"
+}
+part 0
+part 1
+truncate -s -10 "$work/results/shard-0.jsonl"
+part 0
+test "$(cat "$work/results"/*.jsonl | grep -c '"regions"')" = "$(find "$root/Tcm.Tests/Assets" -type f | wc -l)"
+
+if [ $# -gt 0 ]; then
+    mkdir -p "$1"
+    cp -r "$work/feed" "$work/trimmed" "$work/app" "$work/nuget.config" "$1"
+fi
