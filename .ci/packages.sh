@@ -61,11 +61,20 @@ cmp "$work/feed/Tcm.Detect.$version.nupkg" "$work/packages/tcm.detect/$version/t
 dotnet "$work/plain/app.dll" "$picture" | diff "$work/expected.txt" -
 
 echo "-- the same, trimmed and self-contained"
-dotnet publish -c Release -v q -r linux-x64 --self-contained -p:PublishTrimmed=true -o "$work/trimmed"
-"$work/trimmed/app" "$picture" | diff "$work/expected.txt" -
-# The path on the CPU takes nothing of ILGPU along.
-test ! -e "$work/trimmed/ILGPU.dll"
-du -sb "$work/trimmed"
+trimmed=(-r linux-x64 -p:SelfContained=true -p:PublishTrimmed=true)
+if dotnet restore "${trimmed[@]}" >"$work/restore.txt" 2>&1; then
+    dotnet publish -c Release -v q --no-restore "${trimmed[@]}" -o "$work/trimmed"
+    "$work/trimmed/app" "$picture" | diff "$work/expected.txt" -
+    # The path on the CPU takes nothing of ILGPU along.
+    test ! -e "$work/trimmed/ILGPU.dll"
+    du -sb "$work/trimmed"
+elif grep -q 'NU1101\|NU1301' "$work/restore.txt"; then
+    # Packs of the runtime and of the linker come from the configured sources, which a machine need not reach.
+    echo "SKIPPED: the packs for a trimmed program are not to be had here"
+else
+    cat "$work/restore.txt"
+    exit 1
+fi
 
 echo "-- the tool"
 cd "$work"
@@ -86,5 +95,6 @@ test "$(cat "$work/results"/*.jsonl | grep -c '"regions"')" = "$(find "$root/Tcm
 
 if [ $# -gt 0 ]; then
     mkdir -p "$1"
-    cp -r "$work/feed" "$work/trimmed" "$work/app" "$work/nuget.config" "$1"
+    cp -r "$work/feed" "$work/app" "$work/nuget.config" "$1"
+    test ! -d "$work/trimmed" || cp -r "$work/trimmed" "$1"
 fi
