@@ -19,7 +19,7 @@ public static class Preprocessor
     /// <param name="image">The source picture.</param>
     /// <param name="policy">The wanted size.</param>
     /// <param name="reuse">Memory of an earlier call that is used again if it is large enough.</param>
-    /// <exception cref="Tcm.Kernels.TcmException">The picture would become too large.</exception>
+    /// <exception cref="ImageLimitException">The picture would become too large.</exception>
     public static PreparedImage Prepare(ImageBuffer image, ResizePolicy policy, byte[]? reuse = null)
     {
         ArgumentNullException.ThrowIfNull(image);

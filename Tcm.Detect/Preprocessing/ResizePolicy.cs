@@ -34,10 +34,11 @@ public sealed record ResizePolicy
     public int ShortSide { get; init; }
 
     /// <summary>Limit of the network's input, padding included; a larger one is refused before memory is asked for.</summary>
-    public long MaxPixels { get; init; } = 1 << 24;
+    public long MaxPixels { get; init; } = DetectorLimits.Default.MaxNetworkPixels;
 
     /// <summary>The sizes for a picture of <paramref name="width"/> x <paramref name="height"/> pixels.</summary>
-    /// <exception cref="TcmException">The limits make no sense, or the result would have too many pixels.</exception>
+    /// <exception cref="TcmException">The limits make no sense.</exception>
+    /// <exception cref="ImageLimitException">The result would have too many pixels.</exception>
     public NetworkSize For(int width, int height)
     {
         if (width <= 0 || height <= 0 || LongSide <= 0 || ShortSide <= 0)
@@ -54,8 +55,8 @@ public sealed record ResizePolicy
         long paddedH = ((long)h + Multiple - 1) / Multiple * Multiple;
         if (paddedW * paddedH > MaxPixels)
         {
-            throw new TcmException(
-                $"ResizePolicy: {width}x{height} pixels would become {paddedW}x{paddedH}, more than {MaxPixels} pixels");
+            throw new ImageLimitException($"ResizePolicy: {width}x{height} pixels would become {paddedW}x{paddedH}, more than "
+                + $"{MaxPixels} pixels ({nameof(DetectorLimits)}.{nameof(DetectorLimits.MaxTensorBytes)})");
         }
         return new NetworkSize(w, h, (int)paddedW, (int)paddedH, (double)w / width, (double)h / height);
     }

@@ -49,7 +49,7 @@ public sealed class Trainer : IDisposable
     {
         _recipe = recipe;
         _backend = backend;
-        var files = recipe.Initialization.Select(CheckpointFile.Open).ToList();
+        var files = recipe.Initialization.Select(path => CheckpointFile.Open(path)).ToList();
         using (var weights = new InitialWeights(recipe.Model, files, recipe.Seed))
         {
             TensorsFromFiles = weights.FromFiles;

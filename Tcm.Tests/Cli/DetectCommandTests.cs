@@ -171,9 +171,9 @@ public sealed class DetectCommandTests : IDisposable
         Assert.Contains("--weights formula", _console.Error);
         string given = "";
         _console.OnOpen = (weights, _) => given = weights;
-        File.WriteAllText(_console.PathOf(ModelOptions.DefaultWeights), "");
+        File.WriteAllText(_console.PathOf(ShippedModel.FileName), "");
         Assert.Equal(ExitCode.Success, _console.Run("detect", picture));
-        Assert.Equal(_console.PathOf(ModelOptions.DefaultWeights), given);
+        Assert.Equal(_console.PathOf(ShippedModel.FileName), given);
     }
 
     [Fact]

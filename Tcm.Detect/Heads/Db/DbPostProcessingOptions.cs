@@ -50,6 +50,18 @@ public sealed record DbPostProcessingOptions : PostProcessingOptions
             (o, on) => (DbPostProcessingOptions)o with { FilterSmallPolygons = on }),
     ];
 
+    /// <inheritdoc/>
+    internal override void Validate()
+    {
+        Require(!float.IsNaN(BinaryThreshold), nameof(BinaryThreshold), BinaryThreshold, "must be a number");
+        Require(!float.IsNaN(BoxThreshold), nameof(BoxThreshold), BoxThreshold, "must be a number");
+        Require(!float.IsNaN(MinSide), nameof(MinSide), MinSide, "must be a number");
+        Require(float.IsFinite(UnclipRatio) && UnclipRatio >= 0, nameof(UnclipRatio), UnclipRatio, "must be finite and not negative");
+        Require(MaxCandidates >= 0, nameof(MaxCandidates), MaxCandidates, "must not be negative");
+        Require(float.IsFinite(SimplifyRatio) && SimplifyRatio >= 0, nameof(SimplifyRatio), SimplifyRatio,
+            "must be finite and not negative");
+    }
+
     private static PostProcessingSetting Number(string name, string description, Func<DbPostProcessingOptions, double> value,
         double least, double most, Func<DbPostProcessingOptions, double, DbPostProcessingOptions> apply) =>
         new(name, description, value(new DbPostProcessingOptions()), least, most, (o, v) => apply((DbPostProcessingOptions)o, v));

@@ -35,6 +35,16 @@ public sealed record FcePostProcessingOptions : PostProcessingOptions
         PostProcessingSetting.PolygonsSwitch,
     ];
 
+    /// <inheritdoc/>
+    internal override void Validate()
+    {
+        Require(Threshold >= 0, nameof(Threshold), Threshold, "must not be negative");
+        Require(float.IsFinite(RegionPower), nameof(RegionPower), RegionPower, "must be finite");
+        Require(float.IsFinite(CenterPower), nameof(CenterPower), CenterPower, "must be finite");
+        Require(Overlap >= 0, nameof(Overlap), Overlap, "must not be negative");
+        Require(Points is >= 4 and <= 1 << 16, nameof(Points), Points, "must be between 4 and 65536");
+    }
+
     private static PostProcessingSetting Number(string name, string description, Func<FcePostProcessingOptions, double> value,
         double least, double most, Func<FcePostProcessingOptions, double, FcePostProcessingOptions> apply) =>
         new(name, description, value(new FcePostProcessingOptions()), least, most, (o, v) => apply((FcePostProcessingOptions)o, v));

@@ -39,6 +39,16 @@ public sealed record PanPostProcessingOptions : PostProcessingOptions
         PostProcessingSetting.PolygonsSwitch,
     ];
 
+    /// <inheritdoc/>
+    internal override void Validate()
+    {
+        Require(TextThreshold is >= 0 and <= 1, nameof(TextThreshold), TextThreshold, "must be between 0 and 1");
+        Require(KernelThreshold is >= 0 and <= 1, nameof(KernelThreshold), KernelThreshold, "must be between 0 and 1");
+        Require(Distance >= 0, nameof(Distance), Distance, "must not be negative");
+        Require(!float.IsNaN(BoxThreshold), nameof(BoxThreshold), BoxThreshold, "must be a number");
+        Require(MinArea >= 0, nameof(MinArea), MinArea, "must not be negative");
+    }
+
     private static PostProcessingSetting Number(string name, string description, Func<PanPostProcessingOptions, double> value,
         double least, double most, Func<PanPostProcessingOptions, double, PanPostProcessingOptions> apply) =>
         new(name, description, value(new PanPostProcessingOptions()), least, most, (o, v) => apply((PanPostProcessingOptions)o, v));
