@@ -1,7 +1,6 @@
 using System.Text.Json;
 using SkiaSharp;
 using Tcm.Cli;
-using Tcm.Cli.Commands;
 using Tcm.Detect;
 using Tcm.Detect.Heads.Db;
 using Tcm.Kernels;

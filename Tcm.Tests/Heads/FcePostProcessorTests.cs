@@ -1,4 +1,5 @@
 using System.Numerics;
+using Tcm.Detect;
 using Tcm.Detect.Geometry;
 using Tcm.Detect.Heads;
 using Tcm.Detect.Heads.Fce;

@@ -1,3 +1,4 @@
+using Tcm.Detect;
 using Tcm.Detect.Heads;
 using Tcm.Detect.Heads.Pan;
 using Tcm.Kernels;

@@ -1,5 +1,4 @@
 using System.Numerics;
-using Tcm.Cli.Commands;
 using Tcm.Cli.Images;
 using Tcm.Detect;
 using Tcm.Detect.Evaluation;
