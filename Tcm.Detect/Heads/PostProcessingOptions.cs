@@ -1,6 +1,8 @@
 namespace Tcm.Detect.Heads;
 
-/// <summary>Settings of post-processing; each detector has a subclass of its own.</summary>
+/// <summary>
+/// Settings of post-processing; each detector has a subclass of its own. Immutable; safe to share between threads.
+/// </summary>
 public abstract record PostProcessingOptions
 {
     /// <summary>Polygons that follow the text instead of quads.</summary>

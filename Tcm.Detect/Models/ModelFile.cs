@@ -2,7 +2,10 @@ using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Detect.Models;
 
-/// <summary>A model as it is stored: its tensors and what they make up. Dispose it when the model is built.</summary>
+/// <summary>
+/// A model as it is stored: its tensors and what they make up. Dispose it when the model is built. Thread-safe but for its
+/// disposal.
+/// </summary>
 public sealed class ModelFile : IDisposable
 {
     /// <summary>The value that stands for full-size TCM-DB with <see cref="FormulaWeights"/> instead of a file.</summary>

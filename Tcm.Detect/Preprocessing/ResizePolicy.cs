@@ -2,7 +2,7 @@ using Tcm.Kernels;
 
 namespace Tcm.Detect.Preprocessing;
 
-/// <summary>Sizes of a picture on its way into the network.</summary>
+/// <summary>Sizes of a picture on its way into the network. A value, free to share between threads.</summary>
 /// <param name="Width">Columns after the resize.</param>
 /// <param name="Height">Rows after the resize.</param>
 /// <param name="PaddedWidth">Columns of the network's input, a multiple of 32.</param>
@@ -15,6 +15,7 @@ public readonly record struct NetworkSize(
 /// <summary>
 /// How large a picture becomes for the network. The ratio is kept: the factor is the largest with which neither the longer
 /// side exceeds <see cref="LongSide"/> nor the shorter one <see cref="ShortSide"/>; small pictures are enlarged.
+/// Immutable; safe to share between threads.
 /// </summary>
 public sealed record ResizePolicy
 {

@@ -47,11 +47,12 @@ public sealed class DisposeTests
         Assert.True(await inside.WaitAsync(TimeSpan.FromMinutes(1)));
         detector.Dispose();
         Assert.Throws<ObjectDisposedException>(() => detector.Detect(ShippedDetector.Pictures[1]));
-        Assert.True(detector.Backend.Memory.InUse > 1 << 20, "the weights are gone");
+        detector.Backend.Allocate(16).Dispose();
         goOn.Release();
         Assert.Equal(expected, ShippedDetector.Bits(await ShippedDetector.Soon(running)));
         var memory = detector.Backend.Memory;
         Assert.Equal((0, 0), (memory.InUse, memory.Pooled));
+        Assert.Throws<ObjectDisposedException>(() => detector.Backend.Allocate(16));
     }
 
     [Fact]
@@ -62,7 +63,7 @@ public sealed class DisposeTests
         detector.Dispose();
         var results = await ShippedDetector.Soon(Task.WhenAll(calls));
         Assert.Single(results.Select(ShippedDetector.Bits).Distinct());
-        Assert.Equal(0, detector.Backend.Memory.InUse);
+        Assert.Throws<ObjectDisposedException>(() => detector.Backend.Allocate(16));
     }
 
     [Fact]
@@ -77,6 +78,6 @@ public sealed class DisposeTests
         }
         Assert.Equal(ShippedDetector.Pictures.Count, results.Count);
         Assert.All(results, r => Assert.Null(r.Error));
-        Assert.Equal(0, detector.Backend.Memory.InUse);
+        Assert.Throws<ObjectDisposedException>(() => detector.Backend.Allocate(16));
     }
 }

@@ -68,20 +68,22 @@ public sealed class ReadingTests
 
     [Theory]
     [InlineData(0)]
-    [InlineData(6)]
-    [InlineData(-6)]
+    [InlineData(3)]
+    [InlineData(-25)]
+    [InlineData(40)]
     public void Rows_are_read_from_top_to_bottom_and_from_left_to_right(int degrees)
     {
         var random = new Random(3);
-        float slope = MathF.Tan(degrees * MathF.PI / 180);
+        var tilt = Matrix3x2.CreateRotation(degrees * MathF.PI / 180, new Vector2(300, 200));
         var page = new List<TextRegion>();
         for (int row = 0; row < 6; row++)
         {
             for (int word = 0, x = 20; word < 8; word++)
             {
                 int width = random.Next(30, 90);
-                float y = 50 + (row * 50) + (slope * x) + random.Next(-4, 5), height = 20 + random.Next(8);
-                page.Add(Box(x, y - (height / 2), width, height, row + (word / 100f)));
+                float y = 50 + (row * 50) + random.Next(-4, 5), height = 20 + random.Next(8);
+                var quad = Box(x, y - (height / 2), width, height, 0).Quad.Select(p => Vector2.Transform(p, tilt)).ToArray();
+                page.Add(new TextRegion(quad, quad, row + (word / 100f)));
                 x += width + random.Next(10, 30);
             }
         }

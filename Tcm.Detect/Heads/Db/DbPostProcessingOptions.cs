@@ -1,6 +1,9 @@
 namespace Tcm.Detect.Heads.Db;
 
-/// <summary>Settings of DBNet's post-processing (heads.md section 2.3; the defaults are those of TCM's ICDAR2015 model).</summary>
+/// <summary>
+/// Settings of DBNet's post-processing (heads.md section 2.3; the defaults are those of TCM's ICDAR2015 model). Immutable; safe
+/// to share between threads.
+/// </summary>
 public sealed record DbPostProcessingOptions : PostProcessingOptions
 {
     /// <summary>A pixel is text where its probability is greater than this.</summary>

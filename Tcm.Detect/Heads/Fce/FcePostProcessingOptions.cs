@@ -1,6 +1,9 @@
 namespace Tcm.Detect.Heads.Fce;
 
-/// <summary>Settings of FCENet's post-processing (heads.md section 4.3; the defaults are those of TCM's ICDAR2015 model).</summary>
+/// <summary>
+/// Settings of FCENet's post-processing (heads.md section 4.3; the defaults are those of TCM's ICDAR2015 model). Immutable; safe
+/// to share between threads.
+/// </summary>
 public sealed record FcePostProcessingOptions : PostProcessingOptions
 {
     /// <summary>A pixel is text where its score is greater than this.</summary>

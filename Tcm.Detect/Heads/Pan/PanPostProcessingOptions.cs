@@ -1,6 +1,9 @@
 namespace Tcm.Detect.Heads.Pan;
 
-/// <summary>Settings of PAN's post-processing (heads.md section 3.3; the defaults are those of TCM's models).</summary>
+/// <summary>
+/// Settings of PAN's post-processing (heads.md section 3.3; the defaults are those of TCM's models). Immutable; safe to share
+/// between threads.
+/// </summary>
 public sealed record PanPostProcessingOptions : PostProcessingOptions
 {
     /// <summary>A pixel is text where its probability is greater than this.</summary>
