@@ -82,7 +82,7 @@ public sealed class OptionTests
     }
 
     [Fact]
-    public void The_limit_of_headers_reaches_both_readers()
+    public void The_limit_of_headers_reaches_files_and_streams()
     {
         byte[] file = File.ReadAllBytes(ShippedModel.Find()!);
         int header = BitConverter.ToInt32(file);
