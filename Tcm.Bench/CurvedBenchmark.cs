@@ -20,6 +20,9 @@ internal static class CurvedBenchmark
 {
     private const int Width = 1280, Height = 736;
 
+    /// <summary>Pixels around the curved words in drawn pictures.</summary>
+    private const int Margin = 24;
+
     /// <summary>A straight word fills its smallest rectangle but for perspective.</summary>
     private const double CurvedFill = 0.8;
 
@@ -36,7 +39,7 @@ internal static class CurvedBenchmark
             DefaultValueFactory = _ => [],
             AllowMultipleArgumentsPerToken = true,
         };
-        var draw = new Option<string?>("--draw") { Description = "Folder for pictures of the first scenes: exact outlines orange, found ones green." };
+        var draw = new Option<string?>("--draw") { Description = "Folder for pictures around the curved words of the first scenes: exact outlines orange, found ones green." };
         var command = new Command("curved", "Intersection over union of the three heads' polygons with exact curved outlines.")
         {
             scenes, seed, weights, draw, BenchOptions.Json,
@@ -130,7 +133,12 @@ internal static class CurvedBenchmark
                 MistakePainter.Outline(canvas, region.Polygon, MistakePainter.Hit);
             }
         }
-        Bitmaps.Save(bitmap, path, SKEncodedImageFormat.Png);
+        var words = scene.Curved.SelectMany(c => c).ToList();
+        var around = new SKRectI((int)words.Min(p => p.X), (int)words.Min(p => p.Y), (int)words.Max(p => p.X), (int)words.Max(p => p.Y));
+        around.Inflate(Margin, Margin);
+        using var part = new SKBitmap();
+        bitmap.ExtractSubset(part, SKRectI.Intersect(around, bitmap.Info.Rect));
+        Bitmaps.Save(part, path, SKEncodedImageFormat.Png);
     }
 
     private sealed record Scene(ImageBuffer Image, List<Vector2[]> Outlines, List<Vector2[]> Curved);

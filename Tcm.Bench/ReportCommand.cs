@@ -49,14 +49,16 @@ internal static class ReportCommand
             "peak resident MiB"], networks.Select(n => (string[])[n.Name, $"{n.Figures["height"]}x{n.Figures["width"]}",
                 Number(n.Figures["milliseconds"], 0), Number(n.Figures["gmac"], 1), Number(n.Figures["gflops"], 0),
                 Percent(n.Figures["shareOfPeak"]), Number(n.Figures["ratioToOnnxRuntime"], 2), Number(n.Figures["peakResidentMb"], 0)]));
+        // Not every network has every part.
+        var names = networks.SelectMany(n => n.Figures["parts"]!.AsArray().Select(p => (string)p!["name"]!)).Distinct();
         Table(text, "Where the time goes", ["part", .. networks.SelectMany(n => (string[])[$"{n.Name}, ms", "GFLOP/s"])],
-            networks[0].Figures["parts"]!.AsArray().Select((_, i) => (string[])[(string)networks[0].Figures["parts"]![i]!["name"]!,
-                .. networks.SelectMany(n => Part(n.Figures["parts"]![i]!))]));
+            names.Select(name => (string[])[name, .. networks.SelectMany(n => Part(n.Figures, name))]));
 
-        static string[] Part(JsonNode part)
+        static string[] Part(JsonNode figures, string name)
         {
-            double milliseconds = (double)part["milliseconds"]!;
-            return [Number(part["milliseconds"], 1), Number(2e-6 * (double)part["multiplyAdds"]! / milliseconds, 0)];
+            var part = figures["parts"]!.AsArray().FirstOrDefault(p => (string)p!["name"]! == name);
+            return part is null ? ["", ""] : [Number(part["milliseconds"], 1),
+                Number(2e-6 * (double)part["multiplyAdds"]! / (double)part["milliseconds"]!, 0)];
         }
     }
 
