@@ -36,7 +36,7 @@ internal sealed class OnnxDetector : IDisposable
         _postProcessor = new DbPostProcessor(options);
     }
 
-    /// <summary>Finds the text in one picture; times as <see cref="TextDetector.Detect"/> gives them.</summary>
+    /// <summary>Finds the text in one picture; times as <see cref="TextDetector"/> gives them.</summary>
     public DetectionResult Detect(ImageBuffer image, ResizePolicy policy)
     {
         var clock = System.Diagnostics.Stopwatch.StartNew();

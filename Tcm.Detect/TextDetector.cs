@@ -1,63 +1,98 @@
-using System.Diagnostics;
 using Tcm.Detect.Heads;
 using Tcm.Detect.Models;
-using Tcm.Detect.Preprocessing;
+using Tcm.Detect.Pipeline;
 using Tcm.Kernels;
-using Tcm.Nn;
 using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Detect;
 
 /// <summary>
-/// Finds text in pictures. Thread contract: one detector may be used from many threads at once; each call gets the result
-/// that it would get alone. Dispose it after the last call has returned.
+/// Finds text in pictures. Thread contract: every member may be called from many threads at once, <see cref="Dispose"/> included, and
+/// each call gets the result that it would get alone.
 /// </summary>
-public sealed class TextDetector : IDisposable
+public sealed partial class TextDetector : IDisposable
 {
-    private readonly RegionExtractor _extractor;
-    private readonly TcmModel _model;
-    private readonly ResizePolicy _policy;
-    private bool _disposed;
+    private readonly DetectorStages _stages;
+    private readonly CallGate _gate;
+    private readonly TextDetectorOptions _options;
 
-    private readonly bool _ownsBackend;
-
-    private TextDetector(Func<TcmModel> model, TcmConfig config, TextDetectorOptions options, bool ownsBackend)
+    private TextDetector(TcmModel model, Func<RegionExtractor> extractor, TextDetectorOptions options, bool ownsBackend)
     {
-        // Settings first: they can be wrong, and then there is nothing to give back.
-        _extractor = Extractor(config, options);
-        _ownsBackend = ownsBackend;
-        _model = model();
-        _policy = new ResizePolicy(options.MaxSide, options.ShortSide);
+        _options = options;
+        _stages = new DetectorStages(model, extractor, options);
+        _gate = new CallGate(this, () =>
+        {
+            model.Dispose();
+            if (ownsBackend)
+            {
+                model.Backend.Dispose();
+            }
+        });
     }
 
     /// <summary>What the loaded model consists of.</summary>
-    public TcmConfig Config => _model.Config;
+    public TcmConfig Config => _stages.Model.Config;
 
-    /// <summary>The device in use.</summary>
-    public Backend Backend => _model.Backend;
+    /// <summary>The device in use. It belongs to the detector.</summary>
+    public Backend Backend => _stages.Model.Backend;
+
+    /// <summary>The stages; tests look into them.</summary>
+    internal DetectorStages Stages => _stages;
 
     /// <summary>Loads a model from a converted <c>.safetensors</c> file or an official <c>.pth</c> checkpoint.</summary>
     /// <param name="weightsPath">The file.</param>
     /// <param name="options">Device, sizes, post-processing; null for the defaults.</param>
+    /// <exception cref="OptionException">An option makes no sense.</exception>
     /// <exception cref="WeightFormatException">The file is missing, damaged, or not a TCM model.</exception>
     /// <exception cref="DeviceException">The device is not there or has too little memory.</exception>
     public static TextDetector Load(string weightsPath, TextDetectorOptions? options = null)
     {
-        options ??= new TextDetectorOptions();
-        using var model = ModelFile.Open(weightsPath, options.TextHeads, options.DecoderHeads);
+        ArgumentNullException.ThrowIfNull(weightsPath);
+        options = Checked(options);
+        using var model = ModelFile.Open(weightsPath, options.TextHeads, options.DecoderHeads, options.Limits);
         return Load(model.Checkpoint, model.Config, options);
+    }
+
+    /// <summary>Loads a model from a stream with the content of such a file.</summary>
+    /// <param name="weights">Read to its end, into memory that is free again when the model is built; at most 2 GiB. Stays open.</param>
+    /// <param name="options">Device, sizes, post-processing; null for the defaults.</param>
+    /// <exception cref="OptionException">An option makes no sense.</exception>
+    /// <exception cref="WeightFormatException">The stream cannot be read, is damaged, or not a TCM model.</exception>
+    /// <exception cref="DeviceException">The device is not there or has too little memory.</exception>
+    public static TextDetector Load(Stream weights, TextDetectorOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        options = Checked(options);
+        using var model = ModelFile.Open(weights, weights is FileStream file ? file.Name : "stream of weights", options.TextHeads,
+            options.DecoderHeads, options.Limits);
+        return Load(model.Checkpoint, model.Config, options);
+    }
+
+    /// <summary>Loads the model that comes with Tcm, see <see cref="ShippedModel"/>.</summary>
+    /// <param name="options">Device, sizes, post-processing; null for the defaults.</param>
+    /// <exception cref="OptionException">An option makes no sense.</exception>
+    /// <exception cref="WeightFormatException">The model is not beside the program.</exception>
+    /// <exception cref="DeviceException">The device is not there or has too little memory.</exception>
+    public static TextDetector LoadShipped(TextDetectorOptions? options = null)
+    {
+        options = Checked(options);
+        return Load(ShippedModel.Find() ?? throw new WeightFormatException(
+            $"{Path.Combine(AppContext.BaseDirectory, ShippedModel.FileName)}: the shipped model is not beside the program"), options);
     }
 
     /// <summary>Loads a model from tensors that are already at hand.</summary>
     /// <param name="checkpoint">The tensors; may be disposed afterwards.</param>
     /// <param name="config">What the model consists of.</param>
     /// <param name="options">Device, sizes, post-processing.</param>
+    /// <exception cref="OptionException">An option makes no sense.</exception>
+    /// <exception cref="DeviceException">The device is not there or has too little memory.</exception>
     public static TextDetector Load(Checkpoint checkpoint, TcmConfig config, TextDetectorOptions options)
     {
+        var extractor = Extractor(config, Checked(options));
         var backend = Devices.Open(options.Device, options.Threads, options.Precision);
         try
         {
-            return new TextDetector(() => new TcmModel(checkpoint, config, backend), config, options, ownsBackend: true);
+            return new TextDetector(new TcmModel(checkpoint, config, backend), extractor, options, ownsBackend: true);
         }
         catch
         {
@@ -67,34 +102,10 @@ public sealed class TextDetector : IDisposable
     }
 
     /// <summary>A detector on a backend that others use as well, which is not disposed with it.</summary>
-    internal static TextDetector Over(Checkpoint checkpoint, TcmConfig config, Backend backend, TextDetectorOptions options) =>
-        new(() => new TcmModel(checkpoint, config, backend), config, options, ownsBackend: false);
-
-    /// <summary>Finds the text in one picture.</summary>
-    /// <param name="image">The picture.</param>
-    /// <param name="cancellation">Looked at between the stages.</param>
-    /// <returns>Regions in pixels of <paramref name="image"/>, with the time of each stage.</returns>
-    /// <exception cref="OperationCanceledException">Cancelled; the detector stays usable.</exception>
-    public DetectionResult Detect(ImageBuffer image, CancellationToken cancellation = default)
+    internal static TextDetector Over(Checkpoint checkpoint, TcmConfig config, Backend backend, TextDetectorOptions options)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        cancellation.ThrowIfCancellationRequested();
-        long start = Stopwatch.GetTimestamp();
-        using var scope = TensorScope.Begin();
-        var (input, size) = Prepare(image, _policy);
-        double preprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-
-        cancellation.ThrowIfCancellationRequested();
-        start = Stopwatch.GetTimestamp();
-        float[] maps = _model.Forward(input).ToArray();
-        double network = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-
-        cancellation.ThrowIfCancellationRequested();
-        start = Stopwatch.GetTimestamp();
-        var regions = _extractor(maps, size);
-        double postprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        return new DetectionResult(image.Width, image.Height, regions,
-            new DetectionTimings(preprocess, network, postprocess));
+        var extractor = Extractor(config, Checked(options));
+        return new TextDetector(new TcmModel(checkpoint, config, backend), extractor, options, ownsBackend: false);
     }
 
     /// <summary>
@@ -104,48 +115,71 @@ public sealed class TextDetector : IDisposable
     /// <param name="image">The picture.</param>
     /// <param name="observer">Receives the stages.</param>
     /// <param name="resize">Whether the picture is resized as for detection, or only padded to multiples of 32.</param>
+    /// <exception cref="ObjectDisposedException">The detector was disposed before the call.</exception>
     public void Trace(ImageBuffer image, ForwardObserver observer, bool resize = true)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        using var scope = TensorScope.Begin();
-        var (input, _) = Prepare(image, resize ? _policy : new ResizePolicy(Math.Max(image.Width, image.Height),
-            Math.Min(image.Width, image.Height)));
-        _model.Forward(input, observer);
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentNullException.ThrowIfNull(observer);
+        using var call = _gate.Enter();
+        _stages.Trace(image, observer, resize);
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>
+    /// Does what the first pictures would pay for: compiles code and kernels, and fills the memory pool. Takes as long as one
+    /// detection for each size, longer on a GPU.
+    /// </summary>
+    /// <param name="sizes">Sizes of pictures to come, before any resize; none for a square one.</param>
+    /// <exception cref="ImageLimitException">A size is beyond the limits, or none at all.</exception>
+    /// <exception cref="ObjectDisposedException">The detector was disposed before the call.</exception>
+    public void WarmUp(params (int Width, int Height)[] sizes)
     {
-        if (!_disposed)
+        ArgumentNullException.ThrowIfNull(sizes);
+        using var call = _gate.Enter();
+        foreach (var (width, height) in sizes.Length == 0 ? [(_options.ShortSide, _options.ShortSide)] : sizes.Distinct())
         {
-            _disposed = true;
-            _model.Dispose();
-            if (_ownsBackend)
+            if (width <= 0 || height <= 0)
             {
-                _model.Backend.Dispose();
+                throw new ImageLimitException($"WarmUp: {width}x{height} is no size of a picture");
             }
+            _options.Limits.CheckPicture(width, height);
+            _stages.Run(ImageBuffer.FromOwnedRgb(new byte[3L * width * height], width, height), CancellationToken.None);
         }
     }
 
-    private static RegionExtractor Extractor(TcmConfig config, TextDetectorOptions options)
+    /// <summary>
+    /// Gives pooled memory that no call is using back to the system: on the device and of post-processing. The next call of each
+    /// size takes it anew; results do not change.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The detector was disposed before the call.</exception>
+    public void TrimMemory()
+    {
+        using var call = _gate.Enter();
+        _stages.TrimMemory();
+    }
+
+    /// <summary>
+    /// Lets no further call in and returns at once. Calls that are running finish as usual (a <see cref="DetectManyAsync"/> that is
+    /// being enumerated is one call); when the last of them ends, or now if there is none, the memory of the device is given back.
+    /// A second time it does nothing.
+    /// </summary>
+    public void Dispose() => _gate.Close();
+
+    private static TextDetectorOptions Checked(TextDetectorOptions? options)
+    {
+        options ??= new TextDetectorOptions();
+        options.Validate();
+        return options;
+    }
+
+    private static Func<RegionExtractor> Extractor(TcmConfig config, TextDetectorOptions options)
     {
         var method = HeadRegistry.Find(config.Head);
         var chosen = options.PostProcessing ?? method.PostProcessing;
-        if (chosen.GetType() != method.PostProcessing.GetType())
-        {
-            throw new TcmException($"{chosen.GetType().Name} do not fit a {config.Head} model, which has "
-                + $"{method.PostProcessing.GetType().Name}");
-        }
-        return method.CreateExtractor(chosen.With(options.PostProcessingSettings, method.Name));
-    }
-
-    private (Tensor Input, NetworkSize Size) Prepare(ImageBuffer image, ResizePolicy policy)
-    {
-        var prepared = Preprocessor.Prepare(image, policy);
-        var size = prepared.Size;
-        var input = new Tensor(Backend, [1, 3, size.PaddedHeight, size.PaddedWidth]);
-        Backend.Images.NormalizePad(prepared.Pixels.Span, prepared.RowStride, size.Height, size.Width, size.PaddedHeight,
-            size.PaddedWidth, Config.Normalization, input.Data);
-        return (input, size);
+        OptionException.Require(chosen.GetType() == method.PostProcessing.GetType(),
+            $"{nameof(TextDetectorOptions)}.{nameof(TextDetectorOptions.PostProcessing)}", chosen.GetType().Name,
+            $"does not fit a {config.Head} model, which has {method.PostProcessing.GetType().Name}");
+        var settings = chosen.With(options.PostProcessingSettings, method.Name);
+        settings.Validate();
+        return () => method.CreateExtractor(settings);
     }
 }

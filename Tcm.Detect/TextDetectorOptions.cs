@@ -3,9 +3,15 @@ using Tcm.Detect.Heads;
 
 namespace Tcm.Detect;
 
-/// <summary>How a <see cref="TextDetector"/> runs. The defaults are those of TCM's ICDAR2015 evaluation, except the size.</summary>
+/// <summary>
+/// How a <see cref="TextDetector"/> runs. The defaults are those of TCM's ICDAR2015 evaluation, except the size. Immutable; safe to
+/// share between threads. Checked when a detector is made: an <see cref="OptionException"/> names the option and its value.
+/// </summary>
 public sealed record TextDetectorOptions
 {
+    // Post-processing refuses longer maps.
+    private const int LongestSide = 1 << 16;
+
     /// <summary><c>cpu</c> (the default), <c>cuda:i</c>, <c>opencl:i</c> or <c>auto</c>; see
     /// <see cref="Kernels.Devices.Open"/>.</summary>
     public string Device { get; init; } = "cpu";
@@ -20,8 +26,14 @@ public sealed record TextDetectorOptions
     /// <summary>Pictures are resized, keeping their proportions, so that the shorter side has this many pixels ...</summary>
     public int ShortSide { get; init; } = 736;
 
-    /// <summary>... unless the longer side would have more than this many.</summary>
+    /// <summary>... unless the longer side would have more than this many. Not less than <see cref="ShortSide"/>.</summary>
     public int MaxSide { get; init; } = 4068;
+
+    /// <summary>Order of the regions in a result.</summary>
+    public RegionOrder Order { get; init; } = RegionOrder.Found;
+
+    /// <summary>What is refused.</summary>
+    public DetectorLimits Limits { get; init; } = DetectorLimits.Default;
 
     /// <summary>
     /// Post-processing, of the type that belongs to the model's head (<see cref="Heads.Db.DbPostProcessingOptions"/>); null for
@@ -40,4 +52,24 @@ public sealed record TextDetectorOptions
 
     /// <summary>Attention heads of the decoders, likewise.</summary>
     public int? DecoderHeads { get; init; }
+
+    /// <exception cref="OptionException">An option makes no sense.</exception>
+    internal void Validate()
+    {
+        Require(!string.IsNullOrWhiteSpace(Device), nameof(Device), Device, "expected cpu, cuda:i, opencl:i or auto");
+        Require(Threads is >= 0 and <= 1024, nameof(Threads), Threads, "must be between 0 (one a core) and 1024");
+        Require(Enum.IsDefined(Precision), nameof(Precision), Precision, "is no precision");
+        Require(ShortSide is > 0 and <= LongestSide, nameof(ShortSide), ShortSide, $"must be between 1 and {LongestSide}");
+        Require(MaxSide is > 0 and <= LongestSide, nameof(MaxSide), MaxSide, $"must be between 1 and {LongestSide}");
+        Require(MaxSide >= ShortSide, nameof(MaxSide), MaxSide, $"is less than {nameof(ShortSide)}, which is {ShortSide}");
+        Require(Enum.IsDefined(Order), nameof(Order), Order, "is no order");
+        Require(Limits is not null, nameof(Limits), null, "must not be null");
+        Require(PostProcessingSettings is not null, nameof(PostProcessingSettings), null, "must not be null");
+        Require(TextHeads is null or > 0, nameof(TextHeads), TextHeads, "must be positive");
+        Require(DecoderHeads is null or > 0, nameof(DecoderHeads), DecoderHeads, "must be positive");
+        Limits!.Validate();
+    }
+
+    private static void Require(bool condition, string option, object? value, string reason) =>
+        OptionException.Require(condition, $"{nameof(TextDetectorOptions)}.{option}", value, reason);
 }

@@ -8,13 +8,10 @@ namespace Tcm.Cli.Commands;
 /// <summary>The options that say which model runs where; shared by the commands that run one.</summary>
 internal sealed partial class ModelOptions
 {
-    /// <summary>Weights that are used when none are named, if they lie beside the program.</summary>
-    public const string DefaultWeights = "tcm-db-s.safetensors";
-
     private readonly Option<string?> _weights = new("--weights", "-w")
     {
         Description = "Converted .safetensors, official .pth, or 'formula' (full size, meaningless boxes). "
-            + $"Default: {DefaultWeights} beside the program.",
+            + $"Default: {ShippedModel.FileName} beside the program.",
         HelpName = "FILE",
     };
 
@@ -50,9 +47,8 @@ internal sealed partial class ModelOptions
         {
             return named;
         }
-        string beside = Path.Combine(host.ProgramFolder, DefaultWeights);
-        return File.Exists(beside) ? beside : throw new MissingWeightsException(
-            $"no weights: {DefaultWeights} is not beside the program; give --weights FILE (make one with 'tcm convert "
+        return ShippedModel.Find(host.ProgramFolder) ?? throw new MissingWeightsException(
+            $"no weights: {ShippedModel.FileName} is not beside the program; give --weights FILE (make one with 'tcm convert "
             + "epoch.pth FILE' from a TCM checkpoint), or --weights formula for a dry run whose boxes mean nothing");
     }
 

@@ -18,7 +18,7 @@ internal sealed class ImageFileException(string path, string reason, Exception? 
 internal static class ImageFile
 {
     /// <summary>More declared pixels than this are refused before anything is allocated for them.</summary>
-    public const long MaxPixels = 200_000_000;
+    public static readonly long MaxPixels = DetectorLimits.Default.MaxPixels;
 
     private const long MaxFileBytes = 1L << 30;
 

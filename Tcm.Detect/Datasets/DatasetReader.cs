@@ -4,7 +4,9 @@ using Tcm.Kernels;
 
 namespace Tcm.Detect.Datasets;
 
-/// <summary>Reads the labels of a dataset from a folder or a zip, in the natural order of names (img_2 before img_10).</summary>
+/// <summary>
+/// Reads the labels of a dataset from a folder or a zip, in the natural order of names (img_2 before img_10). Thread-safe.
+/// </summary>
 public static partial class DatasetReader
 {
     /// <summary>Selects every picture.</summary>

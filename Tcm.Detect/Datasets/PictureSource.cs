@@ -1,6 +1,8 @@
 namespace Tcm.Detect.Datasets;
 
-/// <summary>The pictures of a dataset as samples, decoded when they are asked for.</summary>
+/// <summary>
+/// The pictures of a dataset as samples, decoded when they are asked for. Reads from many threads at once, if the decoder may.
+/// </summary>
 /// <param name="name">For messages.</param>
 /// <param name="pictures">Labels with the paths of their pictures.</param>
 /// <param name="decode">Reads a picture; EXIF orientation must not be applied, since labels refer to stored pixels.</param>

@@ -1,6 +1,6 @@
 namespace Tcm.Detect.Datasets;
 
-/// <summary>A decoded picture with its labels, before augmentation.</summary>
+/// <summary>A decoded picture with its labels, before augmentation. Immutable; safe to share between threads.</summary>
 public sealed record Sample(string Name, ImageBuffer Image, IReadOnlyList<TextAnnotation> Texts);
 
 /// <summary>

@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace Tcm.Detect.Evaluation;
 
-/// <summary>A detection to be judged.</summary>
+/// <summary>A detection to be judged. Immutable; safe to share between threads.</summary>
 /// <param name="Polygon">Outline in pixels of the picture.</param>
 /// <param name="Score">Confidence, or null in a fixed set of detections.</param>
 public sealed record Detection(IReadOnlyList<Vector2> Polygon, double? Score);
@@ -18,7 +18,7 @@ public enum Verdict
     Ignored,
 }
 
-/// <summary>One picture at the threshold of the result.</summary>
+/// <summary>One picture at the threshold of the result. Immutable; safe to share between threads.</summary>
 /// <param name="Name">The picture.</param>
 /// <param name="Matched">Texts that were found.</param>
 /// <param name="CareGroundTruths">Texts that count.</param>
@@ -38,7 +38,7 @@ public sealed record ImageResult(string Name, int Matched, int CareGroundTruths,
     public double Hmean => Ratios.Hmean(Recall, Precision);
 }
 
-/// <summary>A dataset at one threshold.</summary>
+/// <summary>A dataset at one threshold. Immutable; safe to share between threads.</summary>
 /// <param name="Threshold">Detections with this score or more count; null for a fixed set.</param>
 /// <param name="Images">Every picture.</param>
 public sealed record EvaluationResult(double? Threshold, IReadOnlyList<ImageResult> Images)

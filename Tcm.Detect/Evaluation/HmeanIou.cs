@@ -5,7 +5,7 @@ namespace Tcm.Detect.Evaluation;
 
 /// <summary>
 /// The protocol "hmean-iou" (training-and-eval.md section 7): detections are matched to texts one to one, first fit, by an
-/// intersection over union above 0.5; a detection that lies by more than half on don't-care text does not count.
+/// intersection over union above 0.5; a detection that lies by more than half on don't-care text does not count. Thread-safe.
 /// </summary>
 public static class HmeanIou
 {

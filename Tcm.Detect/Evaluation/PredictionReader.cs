@@ -7,7 +7,7 @@ namespace Tcm.Detect.Evaluation;
 
 /// <summary>
 /// Reads detections of others: a folder or zip of <c>res_NAME.txt</c> with lines <c>x1,y1,...,xn,yn[,score]</c>. An odd number
-/// of values means that the last one is a score from 0 to 1; all detections have one, or none has.
+/// of values means that the last one is a score from 0 to 1; all detections have one, or none has. Thread-safe.
 /// </summary>
 public static class PredictionReader
 {

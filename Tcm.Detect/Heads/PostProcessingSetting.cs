@@ -1,6 +1,6 @@
 namespace Tcm.Detect.Heads;
 
-/// <summary>A setting of post-processing that can be given by name.</summary>
+/// <summary>A setting of post-processing that can be given by name. Immutable; safe to share between threads.</summary>
 /// <param name="Name">Lower case with hyphens, as on the command line.</param>
 /// <param name="Description">One sentence.</param>
 /// <param name="Default">Its value unless given.</param>

@@ -1,6 +1,6 @@
 namespace Tcm.Detect.Heads;
 
-/// <summary>Switches of the training objective.</summary>
+/// <summary>Switches of the training objective. Not thread-safe while it is being changed.</summary>
 public sealed record TrainingOptions
 {
     /// <summary>Whether the score map is compared with the text's pixels (the paper's auxiliary loss).</summary>

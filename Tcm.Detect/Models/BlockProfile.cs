@@ -3,13 +3,16 @@ using Tcm.Kernels;
 
 namespace Tcm.Detect.Models;
 
-/// <summary>One part of the network in a forward pass.</summary>
+/// <summary>One part of the network in a forward pass. A value, free to share between threads.</summary>
 /// <param name="Name">Stem, layer1, ... head.</param>
 /// <param name="Milliseconds">Wall-clock time.</param>
 /// <param name="MultiplyAdds">Multiply-adds of its convolutions, linear layers and attention products.</param>
 public readonly record struct BlockCost(string Name, double Milliseconds, long MultiplyAdds);
 
-/// <summary>Measures time and multiply-adds of every part of one forward pass; waits for the device between parts.</summary>
+/// <summary>
+/// Measures time and multiply-adds of every part of one forward pass; waits for the device between parts. For one forward pass at
+/// a time, on one thread.
+/// </summary>
 public sealed class BlockProfile(Backend backend) : ForwardObserver
 {
     private readonly Stopwatch _clock = new();

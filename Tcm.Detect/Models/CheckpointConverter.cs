@@ -2,7 +2,7 @@ using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Detect.Models;
 
-/// <summary>What a conversion writes.</summary>
+/// <summary>What a conversion writes. Immutable; safe to share between threads.</summary>
 public sealed record ConversionOptions
 {
     /// <summary>Half precision instead of single: half the size, values rounded to 11 bits.</summary>
@@ -18,10 +18,10 @@ public sealed record ConversionOptions
     public bool FullVocabulary { get; init; }
 }
 
-/// <summary>A tensor that a conversion left out.</summary>
+/// <summary>A tensor that a conversion left out. Immutable; safe to share between threads.</summary>
 public sealed record DroppedTensor(string Name, string Reason);
 
-/// <summary>What a conversion did.</summary>
+/// <summary>What a conversion did. Immutable; safe to share between threads.</summary>
 /// <param name="Kind"><c>model</c>, or <c>initialization</c> for CLIP's own file.</param>
 /// <param name="Config">The model's configuration; null for an initialisation file.</param>
 /// <param name="Kept">The tensors written.</param>
@@ -32,7 +32,7 @@ public sealed record DroppedTensor(string Name, string Reason);
 public sealed record ConversionReport(string Kind, TcmConfig? Config, IReadOnlyList<TensorInfo> Kept,
     IReadOnlyList<DroppedTensor> Dropped, IReadOnlyList<string> Missing, long Parameters, long Bytes);
 
-/// <summary>Turns official checkpoints into <c>.safetensors</c> files that describe themselves.</summary>
+/// <summary>Turns official checkpoints into <c>.safetensors</c> files that describe themselves. Thread-safe.</summary>
 public static class CheckpointConverter
 {
     private const string TokenTable = "text_encoder.token_embedding.weight";

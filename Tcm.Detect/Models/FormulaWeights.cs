@@ -6,7 +6,7 @@ namespace Tcm.Detect.Models;
 
 /// <summary>
 /// Weights from a formula, for tests and benchmarks without files: every value is a hash of its tensor's name and index,
-/// scaled so that activations stay healthy through the network. Boxes found with them mean nothing.
+/// scaled so that activations stay healthy through the network. Boxes found with them mean nothing. Reading is thread-safe.
 /// </summary>
 public sealed partial class FormulaWeights : Checkpoint
 {

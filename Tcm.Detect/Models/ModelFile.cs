@@ -2,7 +2,10 @@ using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Detect.Models;
 
-/// <summary>A model as it is stored: its tensors and what they make up. Dispose it when the model is built.</summary>
+/// <summary>
+/// A model as it is stored: its tensors and what they make up. Dispose it when the model is built. Thread-safe but for its
+/// disposal.
+/// </summary>
 public sealed class ModelFile : IDisposable
 {
     /// <summary>The value that stands for full-size TCM-DB with <see cref="FormulaWeights"/> instead of a file.</summary>
@@ -24,14 +27,26 @@ public sealed class ModelFile : IDisposable
     /// <param name="path">The file, or <see cref="Formula"/>.</param>
     /// <param name="textHeads">Attention heads of the text encoder, where the file does not tell; null for 8.</param>
     /// <param name="decoderHeads">Attention heads of the decoders, where the file does not tell; null for 4.</param>
+    /// <param name="limits">What is refused; null for the usual limits.</param>
     /// <exception cref="WeightFormatException">The file is missing, damaged, or not a TCM model.</exception>
-    public static ModelFile Open(string path, int? textHeads = null, int? decoderHeads = null)
+    public static ModelFile Open(string path, int? textHeads = null, int? decoderHeads = null, DetectorLimits? limits = null) =>
+        path == Formula
+            ? new ModelFile(new FormulaWeights(TcmConfig.FullSizeDb), TcmConfig.FullSizeDb)
+            : Read(CheckpointFile.Open(path, (limits ?? DetectorLimits.Default).MaxHeaderBytes), textHeads, decoderHeads);
+
+    /// <summary>Reads the content of such a file from a stream to its end, into memory.</summary>
+    /// <param name="stream">Where it begins; stays open.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="textHeads">As above.</param>
+    /// <param name="decoderHeads">As above.</param>
+    /// <param name="limits">What is refused; null for the usual limits.</param>
+    /// <exception cref="WeightFormatException">The stream cannot be read, is damaged, or not a TCM model.</exception>
+    public static ModelFile Open(Stream stream, string name, int? textHeads = null, int? decoderHeads = null,
+        DetectorLimits? limits = null) =>
+        Read(CheckpointFile.Open(stream, name, (limits ?? DetectorLimits.Default).MaxHeaderBytes), textHeads, decoderHeads);
+
+    private static ModelFile Read(Checkpoint checkpoint, int? textHeads, int? decoderHeads)
     {
-        if (path == Formula)
-        {
-            return new ModelFile(new FormulaWeights(TcmConfig.FullSizeDb), TcmConfig.FullSizeDb);
-        }
-        var checkpoint = CheckpointFile.Open(path);
         try
         {
             return new ModelFile(checkpoint, TcmConfigReader.FromCheckpoint(checkpoint, textHeads, decoderHeads));

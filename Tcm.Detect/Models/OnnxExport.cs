@@ -5,7 +5,7 @@ using Tcm.Nn.Onnx;
 
 namespace Tcm.Detect.Models;
 
-/// <summary>Writes a detector's network as an ONNX file, to run it elsewhere.</summary>
+/// <summary>Writes a detector's network as an ONNX file, to run it elsewhere. Thread-safe.</summary>
 public static class OnnxExport
 {
     /// <summary>Name of the network's result: what the head's post-processing reads; for DB the probability map.</summary>

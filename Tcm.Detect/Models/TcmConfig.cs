@@ -16,7 +16,7 @@ public enum PromptMode
 /// <summary>
 /// Everything that distinguishes one model from another. It travels in the metadata of a converted weight file; for
 /// official checkpoints it is derived from names and shapes. The paper's ablations are
-/// values of this record, not code. The defaults are the full-size TCM-DB.
+/// values of this record, not code. The defaults are the full-size TCM-DB. Immutable; safe to share between threads.
 /// </summary>
 public sealed record TcmConfig
 {

@@ -6,7 +6,7 @@ namespace Tcm.Detect.Models;
 
 /// <summary>
 /// Finds out what a file of weights makes up: from the configuration in its metadata if it was converted, else from the
-/// names and shapes of its tensors (tcm-model.md sections 12.2 and 12.4).
+/// names and shapes of its tensors (tcm-model.md sections 12.2 and 12.4). Thread-safe.
 /// </summary>
 public static class TcmConfigReader
 {

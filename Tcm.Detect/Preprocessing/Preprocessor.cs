@@ -2,7 +2,7 @@ namespace Tcm.Detect.Preprocessing;
 
 /// <summary>
 /// A picture that is ready for <c>backend.Images.NormalizePad</c>: <see cref="Size"/>.Height rows of RGB triples,
-/// <see cref="RowStride"/> bytes apart.
+/// <see cref="RowStride"/> bytes apart. A value, free to share between threads.
 /// </summary>
 /// <param name="Pixels">The resized bytes. The memory may be longer than needed.</param>
 /// <param name="Size">Sizes before and after padding, and the scale factors that lead back to the source picture.</param>
@@ -19,7 +19,7 @@ public static class Preprocessor
     /// <param name="image">The source picture.</param>
     /// <param name="policy">The wanted size.</param>
     /// <param name="reuse">Memory of an earlier call that is used again if it is large enough.</param>
-    /// <exception cref="Tcm.Kernels.TcmException">The picture would become too large.</exception>
+    /// <exception cref="ImageLimitException">The picture would become too large.</exception>
     public static PreparedImage Prepare(ImageBuffer image, ResizePolicy policy, byte[]? reuse = null)
     {
         ArgumentNullException.ThrowIfNull(image);

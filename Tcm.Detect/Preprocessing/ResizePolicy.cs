@@ -2,7 +2,7 @@ using Tcm.Kernels;
 
 namespace Tcm.Detect.Preprocessing;
 
-/// <summary>Sizes of a picture on its way into the network.</summary>
+/// <summary>Sizes of a picture on its way into the network. A value, free to share between threads.</summary>
 /// <param name="Width">Columns after the resize.</param>
 /// <param name="Height">Rows after the resize.</param>
 /// <param name="PaddedWidth">Columns of the network's input, a multiple of 32.</param>
@@ -15,6 +15,7 @@ public readonly record struct NetworkSize(
 /// <summary>
 /// How large a picture becomes for the network. The ratio is kept: the factor is the largest with which neither the longer
 /// side exceeds <see cref="LongSide"/> nor the shorter one <see cref="ShortSide"/>; small pictures are enlarged.
+/// Immutable; safe to share between threads.
 /// </summary>
 public sealed record ResizePolicy
 {
@@ -34,10 +35,11 @@ public sealed record ResizePolicy
     public int ShortSide { get; init; }
 
     /// <summary>Limit of the network's input, padding included; a larger one is refused before memory is asked for.</summary>
-    public long MaxPixels { get; init; } = 1 << 24;
+    public long MaxPixels { get; init; } = DetectorLimits.Default.MaxNetworkPixels;
 
     /// <summary>The sizes for a picture of <paramref name="width"/> x <paramref name="height"/> pixels.</summary>
-    /// <exception cref="TcmException">The limits make no sense, or the result would have too many pixels.</exception>
+    /// <exception cref="TcmException">The limits make no sense.</exception>
+    /// <exception cref="ImageLimitException">The result would have too many pixels.</exception>
     public NetworkSize For(int width, int height)
     {
         if (width <= 0 || height <= 0 || LongSide <= 0 || ShortSide <= 0)
@@ -54,8 +56,8 @@ public sealed record ResizePolicy
         long paddedH = ((long)h + Multiple - 1) / Multiple * Multiple;
         if (paddedW * paddedH > MaxPixels)
         {
-            throw new TcmException(
-                $"ResizePolicy: {width}x{height} pixels would become {paddedW}x{paddedH}, more than {MaxPixels} pixels");
+            throw new ImageLimitException($"ResizePolicy: {width}x{height} pixels would become {paddedW}x{paddedH}, more than "
+                + $"{MaxPixels} pixels ({nameof(DetectorLimits)}.{nameof(DetectorLimits.MaxTensorBytes)})");
         }
         return new NetworkSize(w, h, (int)paddedW, (int)paddedH, (double)w / width, (double)h / height);
     }

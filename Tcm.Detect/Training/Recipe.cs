@@ -5,6 +5,7 @@ namespace Tcm.Detect.Training;
 /// <summary>
 /// Everything that determines a training run: one readable JSON file (comments allowed) gives the same weights on the same
 /// machine with the same number of threads. Lengths are in pixels, rates per step, fractions 0 to 1.
+/// Not thread-safe while it is being changed.
 /// </summary>
 public sealed record Recipe
 {
@@ -51,7 +52,7 @@ public sealed record Recipe
     public bool GradientCheckpointing { get; set; }
 }
 
-/// <summary>One member of the data mix.</summary>
+/// <summary>One member of the data mix. Not thread-safe while it is being changed.</summary>
 public sealed record DataSection
 {
     /// <summary>A label format (<c>icdar2015</c>, <c>td500</c>, <c>jsonl</c>, ...) or <c>synth</c> for rendered scenes.</summary>
@@ -76,7 +77,10 @@ public sealed record DataSection
     public IReadOnlyList<double>? Scale { get; set; }
 }
 
-/// <summary>Augmentation (training-and-eval.md section 5). Which members matter depends on the pipeline.</summary>
+/// <summary>
+/// Augmentation (training-and-eval.md section 5). Which members matter depends on the pipeline. Not thread-safe while it is being
+/// changed.
+/// </summary>
 public sealed record AugmentationSection
 {
     /// <summary>Side of the square canvas, a multiple of 32.</summary>
@@ -126,7 +130,7 @@ public sealed record AugmentationSection
     public bool Enabled { get; set; } = true;
 }
 
-/// <summary>Optimiser and learning rate.</summary>
+/// <summary>Optimiser and learning rate. Not thread-safe while it is being changed.</summary>
 public sealed record OptimizerSection
 {
     /// <summary><c>sgd</c>, <c>adam</c>, <c>adamw</c> or <c>ranger</c>.</summary>
@@ -160,7 +164,7 @@ public sealed record OptimizerSection
     public Dictionary<string, double> RateFactors { get; set; } = new() { ["text_encoder"] = 0, ["backbone"] = 0.1 };
 }
 
-/// <summary>When and on what the model is measured while it learns.</summary>
+/// <summary>When and on what the model is measured while it learns. Not thread-safe while it is being changed.</summary>
 public sealed record ValidationSection
 {
     /// <summary>Steps between two measurements; 0 for none.</summary>

@@ -8,7 +8,7 @@ using Tcm.Kernels;
 
 namespace Tcm.Detect.Training;
 
-/// <summary>Reads a <see cref="Recipe"/> with overrides from the command line.</summary>
+/// <summary>Reads a <see cref="Recipe"/> with overrides from the command line. Thread-safe.</summary>
 public static class RecipeReader
 {
     private static readonly JsonDocumentOptions Lenient = new()

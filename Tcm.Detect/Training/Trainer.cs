@@ -9,7 +9,7 @@ using Tcm.Nn.Optimization;
 
 namespace Tcm.Detect.Training;
 
-/// <summary>What one step did.</summary>
+/// <summary>What one step did. Immutable; safe to share between threads.</summary>
 /// <param name="Step">Steps taken, this one included.</param>
 /// <param name="Losses">Terms by name, weights included.</param>
 /// <param name="Total">Their sum.</param>
@@ -49,7 +49,7 @@ public sealed class Trainer : IDisposable
     {
         _recipe = recipe;
         _backend = backend;
-        var files = recipe.Initialization.Select(CheckpointFile.Open).ToList();
+        var files = recipe.Initialization.Select(path => CheckpointFile.Open(path)).ToList();
         using (var weights = new InitialWeights(recipe.Model, files, recipe.Seed))
         {
             TensorsFromFiles = weights.FromFiles;

@@ -3,7 +3,7 @@ using Tcm.Kernels;
 
 namespace Tcm.Detect.Training;
 
-/// <summary>A member of the data mix.</summary>
+/// <summary>A member of the data mix. Immutable; safe to share between threads.</summary>
 /// <param name="Source">Its samples.</param>
 /// <param name="Section">Its share and settings.</param>
 public sealed record MixMember(ISampleSource Source, DataSection Section);

@@ -9,7 +9,6 @@ namespace Tcm.Nn.Checkpoints;
 public sealed class PyTorchArchive : Checkpoint
 {
     private const int MaxDepth = 64;
-    private const int MaxPickleBytes = 256 << 20;
 
     private readonly Lock _lock = new();
     private readonly ZipArchive _zip;
@@ -17,11 +16,13 @@ public sealed class PyTorchArchive : Checkpoint
     private readonly List<TensorInfo> _tensors = [];
     private readonly Dictionary<string, PickleTensor> _views = new(StringComparer.Ordinal);
     private readonly string _prefix;
+    private readonly int _maxPickleBytes;
     private int _visits;
 
-    private PyTorchArchive(string path, ZipArchive zip)
+    private PyTorchArchive(string path, ZipArchive zip, int maxPickleBytes)
     {
         Path = path;
+        _maxPickleBytes = maxPickleBytes;
         _zip = zip;
         foreach (var entry in zip.Entries)
         {
@@ -56,22 +57,35 @@ public sealed class PyTorchArchive : Checkpoint
     public override IReadOnlyList<TensorInfo> Tensors => _tensors;
 
     /// <summary>Opens an archive and reads its table of tensors, not the tensors themselves.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="maxPickleBytes">A larger table is refused.</param>
     /// <exception cref="WeightFormatException">The file is missing, damaged, or no such archive.</exception>
-    public static PyTorchArchive Open(string path)
+    public static PyTorchArchive Open(string path, int maxPickleBytes = CheckpointFile.DefaultMaxHeaderBytes)
     {
-        FileStream? file = null;
+        try
+        {
+            return Open(File.OpenRead(path), path, maxPickleBytes);
+        }
+        catch (Exception e) when (Translate(path, e) is { } translated)
+        {
+            throw translated;
+        }
+    }
+
+    /// <summary>Opens an archive in a stream that can seek, and disposes it in the end.</summary>
+    internal static PyTorchArchive Open(Stream stream, string name, int maxPickleBytes)
+    {
         ZipArchive? zip = null;
         try
         {
-            file = File.OpenRead(path);
-            zip = new ZipArchive(file, ZipArchiveMode.Read);
-            return new PyTorchArchive(path, zip);
+            zip = new ZipArchive(stream, ZipArchiveMode.Read);
+            return new PyTorchArchive(name, zip, maxPickleBytes);
         }
         catch (Exception e)
         {
             zip?.Dispose();
-            file?.Dispose();
-            throw Translate(path, e) ?? e;
+            stream.Dispose();
+            throw Translate(name, e) ?? e;
         }
     }
 
@@ -200,7 +214,7 @@ public sealed class PyTorchArchive : Checkpoint
     private byte[] ReadPickle(ZipArchiveEntry entry)
     {
         // torch stores pickles as they are; one that expands enormously is an attack.
-        if (entry.Length > MaxPickleBytes || entry.Length > 4096 + (64 * entry.CompressedLength))
+        if (entry.Length > _maxPickleBytes || entry.Length > 4096 + (64 * entry.CompressedLength))
         {
             throw Bad($"its data.pkl claims {entry.Length} bytes in {entry.CompressedLength}");
         }

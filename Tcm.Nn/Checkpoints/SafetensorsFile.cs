@@ -1,21 +1,22 @@
 using System.Buffers.Binary;
-using System.IO.MemoryMappedFiles;
 
 namespace Tcm.Nn.Checkpoints;
 
-/// <summary>A safetensors file, mapped into memory; only the tensors that are read occupy any.</summary>
+/// <summary>A safetensors file, mapped into memory; only the tensors that are read occupy any. Reading is thread-safe.</summary>
 public sealed unsafe class SafetensorsFile : Checkpoint
 {
-    /// <summary>A header beyond this is refused, as in the reference implementation.</summary>
-    internal const int MaxHeaderBytes = 100_000_000;
+    private const int PrefixBytes = 8;
 
     private readonly Dictionary<string, long> _offsets = new(StringComparer.Ordinal);
-    private readonly MemoryMappedFile _map;
-    private readonly MemoryMappedViewAccessor _view;
+    private readonly IDisposable _owner;
     private readonly byte* _data;
     private bool _disposed;
 
-    private SafetensorsFile(string path, FileStream file, SafetensorsHeader header, long dataStart)
+    /// <param name="path">The file, for messages.</param>
+    /// <param name="header">Checked against the length of the data.</param>
+    /// <param name="data">The first byte after the header.</param>
+    /// <param name="owner">Keeps it where it is until it is disposed.</param>
+    private SafetensorsFile(string path, SafetensorsHeader header, byte* data, IDisposable owner)
     {
         Path = path;
         Metadata = header.Metadata;
@@ -24,11 +25,8 @@ public sealed unsafe class SafetensorsFile : Checkpoint
         {
             _offsets.Add(info.Name, begin);
         }
-        _map = MemoryMappedFile.CreateFromFile(file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
-            leaveOpen: false);
-        _view = _map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _data);
-        _data += _view.PointerOffset + dataStart;
+        _data = data;
+        _owner = owner;
     }
 
     /// <inheritdoc/>
@@ -41,28 +39,24 @@ public sealed unsafe class SafetensorsFile : Checkpoint
     public override IReadOnlyList<TensorInfo> Tensors { get; }
 
     /// <summary>Opens a file and checks its header against its length.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="maxHeaderBytes">A larger header is refused.</param>
     /// <exception cref="WeightFormatException">The file is missing or damaged.</exception>
-    public static SafetensorsFile Open(string path)
+    public static SafetensorsFile Open(string path, int maxHeaderBytes = CheckpointFile.DefaultMaxHeaderBytes)
     {
         FileStream? file = null;
         try
         {
             file = File.OpenRead(path);
-            Span<byte> prefix = stackalloc byte[8];
-            if (file.Length < 8)
-            {
-                throw new WeightFormatException($"{path}: the file ends inside its header");
-            }
-            file.ReadExactly(prefix);
-            ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-            if (length > MaxHeaderBytes || (long)length > file.Length - 8)
-            {
-                throw new WeightFormatException($"{path}: a header of {length} bytes does not fit a file of {file.Length}");
-            }
+            Span<byte> prefix = stackalloc byte[PrefixBytes];
+            int length = HeaderLength(prefix[..file.ReadAtLeast(prefix, PrefixBytes, throwOnEndOfStream: false)], file.Length, path,
+                maxHeaderBytes);
             byte[] json = new byte[length];
             file.ReadExactly(json);
-            long start = 8 + (long)length;
-            return new SafetensorsFile(path, file, SafetensorsHeader.Parse(json, file.Length - start, path), start);
+            long start = PrefixBytes + length;
+            var header = SafetensorsHeader.Parse(json, file.Length - start, path);
+            var mapped = new MappedFile(file);
+            return new SafetensorsFile(path, header, mapped.Address + start, mapped);
         }
         catch (Exception e)
         {
@@ -74,6 +68,31 @@ public sealed unsafe class SafetensorsFile : Checkpoint
                 _ => e,
             };
         }
+    }
+
+    /// <summary>Opens a file that is in memory, which must stay as it is until the checkpoint is disposed.</summary>
+    internal static SafetensorsFile Open(ReadOnlyMemory<byte> file, string name, int maxHeaderBytes)
+    {
+        int length = HeaderLength(file.Span[..Math.Min(file.Length, PrefixBytes)], file.Length, name, maxHeaderBytes);
+        int start = PrefixBytes + length;
+        var header = SafetensorsHeader.Parse(file.Slice(PrefixBytes, length).ToArray(), file.Length - start, name);
+        var pinned = file.Pin();
+        return new SafetensorsFile(name, header, (byte*)pinned.Pointer + start, pinned);
+    }
+
+    private static int HeaderLength(ReadOnlySpan<byte> prefix, long fileLength, string path, int maxHeaderBytes)
+    {
+        if (prefix.Length < PrefixBytes)
+        {
+            throw new WeightFormatException($"{path}: the file ends inside its header");
+        }
+        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
+        if (length > (ulong)(fileLength - PrefixBytes))
+        {
+            throw new WeightFormatException($"{path}: a header of {length} bytes does not fit a file of {fileLength}");
+        }
+        return length <= (ulong)maxHeaderBytes ? (int)length : throw new WeightFormatException(
+            $"{path}: a header of {length} bytes is more than the limit of {maxHeaderBytes}");
     }
 
     /// <inheritdoc/>
@@ -100,9 +119,7 @@ public sealed unsafe class SafetensorsFile : Checkpoint
         if (!_disposed)
         {
             _disposed = true;
-            _view.SafeMemoryMappedViewHandle.ReleasePointer();
-            _view.Dispose();
-            _map.Dispose();
+            _owner.Dispose();
         }
     }
 

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Runtime.ExceptionServices;
 using System.Text;
 using Tcm.Kernels;
 using Tcm.Nn.Checkpoints;
@@ -200,12 +201,43 @@ public sealed class HostileFileTests : IDisposable
         }
     }
 
+    [Fact]
+    public void RefusesTablesBeyondTheLimit()
+    {
+        byte[] pickle = TestFiles.Pickle("a", 0, [2, 3], [3, 1], 6);
+        foreach (var (file, table) in ((byte[], int)[])[(TestFiles.Safetensors(Good, 26), Good.Length),
+            (TestFiles.Archive(pickle, storages: ("0", new byte[24])), pickle.Length)])
+        {
+            string path = _files.Write("limited", file);
+            CheckpointFile.Open(path, table).Dispose();
+            CheckpointFile.Open(new MemoryStream(file), "stream", table).Dispose();
+            Assert.Throws<WeightFormatException>(() => CheckpointFile.Open(path, table - 1));
+            Assert.StartsWith("stream: ", Assert.Throws<WeightFormatException>(
+                () => CheckpointFile.Open(new MemoryStream(file), "stream", table - 1)).Message);
+        }
+    }
+
+    // By path and from a stream, which must agree.
     private void Open(byte[] content)
     {
-        using var file = CheckpointFile.Open(_files.Write("file", content));
-        foreach (var tensor in file.Tensors)
+        string path = _files.Write("file", content);
+        var fromFile = Record.Exception(() => ReadAll(CheckpointFile.Open(path)));
+        var fromStream = Record.Exception(() => ReadAll(CheckpointFile.Open(new MemoryStream(content), path)));
+        Assert.Equal((fromFile?.GetType(), fromFile?.Message), (fromStream?.GetType(), fromStream?.Message));
+        if (fromFile is not null)
         {
-            file.Read(tensor.Name);
+            ExceptionDispatchInfo.Throw(fromFile);
+        }
+    }
+
+    private static void ReadAll(Checkpoint checkpoint)
+    {
+        using (checkpoint)
+        {
+            foreach (var tensor in checkpoint.Tensors)
+            {
+                checkpoint.Read(tensor.Name);
+            }
         }
     }
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using SkiaSharp;
 using Tcm.Cli;
-using Tcm.Cli.Commands;
 using Tcm.Detect;
 using Tcm.Detect.Heads.Db;
 using Tcm.Kernels;
@@ -171,9 +170,9 @@ public sealed class DetectCommandTests : IDisposable
         Assert.Contains("--weights formula", _console.Error);
         string given = "";
         _console.OnOpen = (weights, _) => given = weights;
-        File.WriteAllText(_console.PathOf(ModelOptions.DefaultWeights), "");
+        File.WriteAllText(_console.PathOf(ShippedModel.FileName), "");
         Assert.Equal(ExitCode.Success, _console.Run("detect", picture));
-        Assert.Equal(_console.PathOf(ModelOptions.DefaultWeights), given);
+        Assert.Equal(_console.PathOf(ShippedModel.FileName), given);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Tcm.Detect;
 using Tcm.Detect.Geometry;
 using Tcm.Detect.Heads.Db;
 using Tcm.Kernels;
@@ -102,8 +103,8 @@ public class DbPostProcessorTests
         Assert.Throws<ShapeException>(() => processor.Detect(new float[10], 4, 3, 4, 3, 1, 1));
         Assert.Throws<ShapeException>(() => processor.Detect(new float[12], 4, 3, 5, 3, 1, 1));
         Assert.Throws<TcmException>(() => processor.Detect(new float[12], 4, 3, 4, 3, 0, 1));
-        Assert.Throws<TcmException>(() => new DbPostProcessor(Quads with { UnclipRatio = float.NaN }));
-        Assert.Throws<TcmException>(() => new DbPostProcessor(Quads with { MaxCandidates = -1 }));
+        Assert.Throws<OptionException>(() => new DbPostProcessor(Quads with { UnclipRatio = float.NaN }));
+        Assert.Throws<OptionException>(() => new DbPostProcessor(Quads with { MaxCandidates = -1 }));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Tcm.Detect;
 using Tcm.Detect.Geometry;
 using Tcm.Detect.Heads;
 using Tcm.Detect.Heads.Fce;
@@ -37,7 +38,7 @@ public sealed class FcePostProcessorTests
         Assert.Empty(processor.Detect([.. maps.Select(_ => float.NaN)], Side, Side, 1, 1));
         Assert.Throws<ShapeException>(() => processor.Detect(maps, Side, Side + 32, 1, 1));
         Assert.Throws<TcmException>(() => processor.Detect(maps, Side, Side, 0, 1));
-        Assert.Throws<TcmException>(() => new FcePostProcessor(new FcePostProcessingOptions { Points = 3 }));
+        Assert.Throws<OptionException>(() => new FcePostProcessor(new FcePostProcessingOptions { Points = 3 }));
     }
 
     [Fact]
@@ -62,7 +63,7 @@ public sealed class FcePostProcessorTests
             Points = 20,
             Polygons = true,
         }, changed);
-        Assert.Contains("'unclip' is no setting", Assert.Throws<TcmException>(
+        Assert.Contains("'unclip' is no setting", Assert.Throws<OptionException>(
             () => options.With(new Dictionary<string, double> { ["unclip"] = 1 }, "fce")).Message);
         var threshold = PostProcessingOptions.Known().Single(k => k.Setting.Name == "threshold");
         Assert.Contains(threshold.Heads, h => h.Head == "fce" && Math.Abs(h.Default - 0.3) < 1e-6);

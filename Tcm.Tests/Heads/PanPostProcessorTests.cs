@@ -1,3 +1,4 @@
+using Tcm.Detect;
 using Tcm.Detect.Heads;
 using Tcm.Detect.Heads.Pan;
 using Tcm.Kernels;
@@ -110,8 +111,8 @@ public sealed class PanPostProcessorTests
         Assert.Empty(processor.Detect([.. Enumerable.Repeat(float.NaN, 6 * Plane)], Columns * 4, Rows * 4, 1, 1));
         Assert.Throws<ShapeException>(() => processor.Detect(new float[6 * Plane], Columns * 4, Rows * 4 + 4, 1, 1));
         Assert.Throws<TcmException>(() => processor.Detect(new float[6 * Plane], Columns * 4, Rows * 4, 1, 0));
-        Assert.Throws<TcmException>(() => new PanPostProcessor(new PanPostProcessingOptions { TextThreshold = 2 }));
-        Assert.Throws<TcmException>(() => new PanPostProcessor(new PanPostProcessingOptions { Distance = float.NaN }));
+        Assert.Throws<OptionException>(() => new PanPostProcessor(new PanPostProcessingOptions { TextThreshold = 2 }));
+        Assert.Throws<OptionException>(() => new PanPostProcessor(new PanPostProcessingOptions { Distance = float.NaN }));
     }
 
     [Fact]
@@ -136,7 +137,7 @@ public sealed class PanPostProcessorTests
             MinArea = 9,
             Polygons = true,
         }, changed);
-        Assert.Contains("'unclip' is no setting", Assert.Throws<TcmException>(
+        Assert.Contains("'unclip' is no setting", Assert.Throws<OptionException>(
             () => options.With(new Dictionary<string, double> { ["unclip"] = 1 }, "pan")).Message);
     }
 

@@ -1,5 +1,4 @@
 using System.Numerics;
-using Tcm.Cli.Commands;
 using Tcm.Cli.Images;
 using Tcm.Detect;
 using Tcm.Detect.Evaluation;
@@ -13,16 +12,16 @@ public sealed class ShippedModelTests
     [Fact]
     public void It_lies_beside_the_program_and_below_20_megabytes()
     {
-        var shipped = new FileInfo(Path.Combine(SharedData.RepositoryRoot, "weights", ModelOptions.DefaultWeights));
+        var shipped = new FileInfo(Path.Combine(SharedData.RepositoryRoot, "weights", ShippedModel.FileName));
         Assert.True(shipped.Exists);
         Assert.InRange(shipped.Length, 1, 20_000_000);
-        Assert.Equal(File.ReadAllBytes(shipped.FullName), File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, ModelOptions.DefaultWeights)));
+        Assert.Equal(File.ReadAllBytes(shipped.FullName), File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, ShippedModel.FileName)));
     }
 
     [Fact]
     public void It_finds_the_large_line_of_the_drawn_sign()
     {
-        using var detector = TextDetector.Load(Path.Combine(AppContext.BaseDirectory, ModelOptions.DefaultWeights),
+        using var detector = TextDetector.Load(Path.Combine(AppContext.BaseDirectory, ShippedModel.FileName),
             new TextDetectorOptions { ShortSide = 416 });
         Assert.True(detector.Config.HasCachedText);
         var found = detector.Detect(ImageFile.Read(Path.Combine(SharedData.RepositoryRoot, "Tcm.Tests", "Assets", "sample.png")));

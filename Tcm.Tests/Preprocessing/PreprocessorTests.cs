@@ -30,7 +30,7 @@ public class PreprocessorTests
     public void Too_many_pixels_are_refused()
     {
         var policy = new ResizePolicy(100_000, 100_000);
-        Assert.Contains("pixels", Assert.Throws<TcmException>(() => policy.For(3000, 2000)).Message);
+        Assert.Contains("pixels", Assert.Throws<ImageLimitException>(() => policy.For(3000, 2000)).Message);
         Assert.Throws<TcmException>(() => new ResizePolicy(0, 736).For(10, 10));
         Assert.Throws<TcmException>(() => new ResizePolicy(736, 736).For(0, 10));
         Assert.Equal(4000, new ResizePolicy(4000, 4000).For(1, 1).Width);

@@ -1,6 +1,9 @@
 namespace Tcm.Detect.Heads.Db;
 
-/// <summary>Settings of DBNet's post-processing (heads.md section 2.3; the defaults are those of TCM's ICDAR2015 model).</summary>
+/// <summary>
+/// Settings of DBNet's post-processing (heads.md section 2.3; the defaults are those of TCM's ICDAR2015 model). Immutable; safe
+/// to share between threads.
+/// </summary>
 public sealed record DbPostProcessingOptions : PostProcessingOptions
 {
     /// <summary>A pixel is text where its probability is greater than this.</summary>
@@ -49,6 +52,18 @@ public sealed record DbPostProcessingOptions : PostProcessingOptions
         PostProcessingSetting.Switch("filter-small-polygons", "With --polygons: --min-side applies to them too.",
             (o, on) => (DbPostProcessingOptions)o with { FilterSmallPolygons = on }),
     ];
+
+    /// <inheritdoc/>
+    internal override void Validate()
+    {
+        Require(!float.IsNaN(BinaryThreshold), nameof(BinaryThreshold), BinaryThreshold, "must be a number");
+        Require(!float.IsNaN(BoxThreshold), nameof(BoxThreshold), BoxThreshold, "must be a number");
+        Require(!float.IsNaN(MinSide), nameof(MinSide), MinSide, "must be a number");
+        Require(float.IsFinite(UnclipRatio) && UnclipRatio >= 0, nameof(UnclipRatio), UnclipRatio, "must be finite and not negative");
+        Require(MaxCandidates >= 0, nameof(MaxCandidates), MaxCandidates, "must not be negative");
+        Require(float.IsFinite(SimplifyRatio) && SimplifyRatio >= 0, nameof(SimplifyRatio), SimplifyRatio,
+            "must be finite and not negative");
+    }
 
     private static PostProcessingSetting Number(string name, string description, Func<DbPostProcessingOptions, double> value,
         double least, double most, Func<DbPostProcessingOptions, double, DbPostProcessingOptions> apply) =>

@@ -20,15 +20,11 @@ public sealed class DbPostProcessor
     private readonly DbPostProcessingOptions _options;
 
     /// <summary>A post-processor with the given settings.</summary>
-    /// <exception cref="TcmException">A setting makes no sense.</exception>
+    /// <exception cref="OptionException">A setting makes no sense.</exception>
     public DbPostProcessor(DbPostProcessingOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.MaxCandidates < 0 || !float.IsFinite(options.UnclipRatio) || options.UnclipRatio < 0
-            || !float.IsFinite(options.SimplifyRatio) || options.SimplifyRatio < 0 || float.IsNaN(options.BinaryThreshold))
-        {
-            throw new TcmException($"DbPostProcessor: unusable settings {options}");
-        }
+        options.Validate();
         _options = options;
     }
 

@@ -1,6 +1,9 @@
 namespace Tcm.Detect.Heads.Fce;
 
-/// <summary>Settings of FCENet's post-processing (heads.md section 4.3; the defaults are those of TCM's ICDAR2015 model).</summary>
+/// <summary>
+/// Settings of FCENet's post-processing (heads.md section 4.3; the defaults are those of TCM's ICDAR2015 model). Immutable; safe
+/// to share between threads.
+/// </summary>
 public sealed record FcePostProcessingOptions : PostProcessingOptions
 {
     /// <summary>A pixel is text where its score is greater than this.</summary>
@@ -34,6 +37,16 @@ public sealed record FcePostProcessingOptions : PostProcessingOptions
         Number("points", "Points of an outline.", o => o.Points, 4, 1000, (o, v) => o with { Points = (int)v }),
         PostProcessingSetting.PolygonsSwitch,
     ];
+
+    /// <inheritdoc/>
+    internal override void Validate()
+    {
+        Require(Threshold >= 0, nameof(Threshold), Threshold, "must not be negative");
+        Require(float.IsFinite(RegionPower), nameof(RegionPower), RegionPower, "must be finite");
+        Require(float.IsFinite(CenterPower), nameof(CenterPower), CenterPower, "must be finite");
+        Require(Overlap >= 0, nameof(Overlap), Overlap, "must not be negative");
+        Require(Points is >= 4 and <= 1 << 16, nameof(Points), Points, "must be between 4 and 65536");
+    }
 
     private static PostProcessingSetting Number(string name, string description, Func<FcePostProcessingOptions, double> value,
         double least, double most, Func<FcePostProcessingOptions, double, FcePostProcessingOptions> apply) =>

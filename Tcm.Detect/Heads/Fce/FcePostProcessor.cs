@@ -14,15 +14,11 @@ public sealed class FcePostProcessor
     private readonly FourierContour _contour;
 
     /// <summary>A post-processor with the given settings.</summary>
-    /// <exception cref="TcmException">A setting makes no sense.</exception>
+    /// <exception cref="OptionException">A setting makes no sense.</exception>
     public FcePostProcessor(FcePostProcessingOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Points is < 4 or > 1 << 16 || !(options.Overlap >= 0) || !float.IsFinite(options.RegionPower)
-            || !float.IsFinite(options.CenterPower) || !(options.Threshold >= 0))
-        {
-            throw new TcmException($"FcePostProcessor: unusable settings {options}");
-        }
+        options.Validate();
         _options = options;
         _contour = new FourierContour(options.Points);
     }

@@ -1,6 +1,9 @@
 namespace Tcm.Detect.Heads.Pan;
 
-/// <summary>Settings of PAN's post-processing (heads.md section 3.3; the defaults are those of TCM's models).</summary>
+/// <summary>
+/// Settings of PAN's post-processing (heads.md section 3.3; the defaults are those of TCM's models). Immutable; safe to share
+/// between threads.
+/// </summary>
 public sealed record PanPostProcessingOptions : PostProcessingOptions
 {
     /// <summary>A pixel is text where its probability is greater than this.</summary>
@@ -38,6 +41,16 @@ public sealed record PanPostProcessingOptions : PostProcessingOptions
             (o, v) => o with { MinArea = (int)v }),
         PostProcessingSetting.PolygonsSwitch,
     ];
+
+    /// <inheritdoc/>
+    internal override void Validate()
+    {
+        Require(TextThreshold is >= 0 and <= 1, nameof(TextThreshold), TextThreshold, "must be between 0 and 1");
+        Require(KernelThreshold is >= 0 and <= 1, nameof(KernelThreshold), KernelThreshold, "must be between 0 and 1");
+        Require(Distance >= 0, nameof(Distance), Distance, "must not be negative");
+        Require(!float.IsNaN(BoxThreshold), nameof(BoxThreshold), BoxThreshold, "must be a number");
+        Require(MinArea >= 0, nameof(MinArea), MinArea, "must not be negative");
+    }
 
     private static PostProcessingSetting Number(string name, string description, Func<PanPostProcessingOptions, double> value,
         double least, double most, Func<PanPostProcessingOptions, double, PanPostProcessingOptions> apply) =>

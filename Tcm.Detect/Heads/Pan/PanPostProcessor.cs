@@ -17,15 +17,11 @@ public sealed class PanPostProcessor
     private readonly PanPostProcessingOptions _options;
 
     /// <summary>A post-processor with the given settings.</summary>
-    /// <exception cref="TcmException">A setting makes no sense.</exception>
+    /// <exception cref="OptionException">A setting makes no sense.</exception>
     public PanPostProcessor(PanPostProcessingOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (!(options.TextThreshold is >= 0 and <= 1) || !(options.KernelThreshold is >= 0 and <= 1) || !(options.Distance >= 0)
-            || float.IsNaN(options.BoxThreshold) || options.MinArea < 0)
-        {
-            throw new TcmException($"PanPostProcessor: unusable settings {options}");
-        }
+        options.Validate();
         _options = options;
     }
 
