@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Convolution;
@@ -116,40 +114,8 @@ internal static unsafe class CpuBandConvolution<T> where T : struct, IFloatVecto
                         continue;
                     }
                     float* source = x + (((long)c * h) + row) * w;
-                    for (int phase = 0; phase < f.Stride; phase++)
-                    {
-                        FillRow(source, w, phase - f.Padding, f.Stride, band + (phase * Pitch));
-                    }
+                    PaddedRow.Fill(source, w, f, band, Pitch);
                 }
-            }
-        }
-
-        /// <summary>target[i] = row[start + i * stride], 0 outside the row of w pixels.</summary>
-        private readonly void FillRow(float* row, int w, int start, int stride, float* target)
-        {
-            int from = start < 0 ? (-start + stride - 1) / stride : 0;
-            int to = Math.Clamp((w - start + stride - 1) / stride, from, Pitch);
-            new Span<float>(target, from).Clear();
-            new Span<float>(target + to, Pitch - to).Clear();
-            if (stride == 1)
-            {
-                new ReadOnlySpan<float>(row + start + from, to - from).CopyTo(new Span<float>(target + from, to - from));
-                return;
-            }
-            float* source = row + start + (from * stride);
-            int i = from;
-            if (Avx2.IsSupported)
-            {
-                // Sixteen floats are read for eight: only where all of them lie in the row.
-                for (; i + 8 <= to && source + 16 <= row + w; i += 8, source += 16)
-                {
-                    var even = Avx.Shuffle(Vector256.Load(source), Vector256.Load(source + 8), 0b10_00_10_00);
-                    Avx2.Permute4x64(even.AsDouble(), 0b11_01_10_00).AsSingle().Store(target + i);
-                }
-            }
-            for (; i < to; i++, source += stride)
-            {
-                target[i] = *source;
             }
         }
     }

@@ -1,13 +1,18 @@
+using System.Runtime.CompilerServices;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Convolution;
 
 /// <summary>
-/// Convolutions with groups, depthwise above all: each output row is the sum of shifted input rows times one weight, so
-/// with few input channels for each output there is nothing to gain from a matrix product. A task is one output plane.
+/// Convolutions with groups, depthwise above all: with few input channels for each output there is nothing to gain from a matrix
+/// product. A task is one output plane; it keeps the input rows that an output row reads, with the zeros of the padding, and
+/// sums all taps of a run of outputs in registers.
 /// </summary>
 internal sealed unsafe class CpuGroupedConvolution<T> : CpuPreparedConvolution where T : struct, IFloatVector<T>
 {
+    /// <summary>Vectors of outputs that are summed together.</summary>
+    private const int Vectors = 4;
+
     private readonly CpuBackend _backend;
     private readonly CpuBuffer _weight, _bias;
 
@@ -49,56 +54,63 @@ internal sealed unsafe class CpuGroupedConvolution<T> : CpuPreparedConvolution w
         {
             var f = Shape.Filter;
             int k = task % f.K, image = task / f.K, inputs = f.C / f.Groups, group = k / (f.K / f.Groups);
-            int p = Shape.P, q = Shape.Q, h = Shape.Input.H, w = Shape.Input.W;
-            float* sums = Scratch.Get(q);
-            float* weights = Weight + ((long)k * inputs * f.R * f.S);
+            int h = Shape.Input.H, w = Shape.Input.W, block = Vectors * T.Count;
+            // Outputs in whole blocks, and what the last tap is further right.
+            int outputs = (Shape.Q + block - 1) / block * block, pitch = outputs + (f.S / f.Stride) + 1, row = f.Stride * pitch;
+            int taps = inputs * f.R * f.S;
+            float* sums = Scratch.Get(outputs + ((((long)inputs * f.R) + 1) * row) + 1 + (taps * (sizeof(float*) / sizeof(float))));
+            float* rows = sums + outputs, zeros = rows + ((long)inputs * f.R * row);
+            float** sources = (float**)(zeros + row + ((outputs + (((inputs * f.R) + 1) * row)) & 1));
+            new Span<float>(zeros, row).Clear();
+            float* weights = Weight + ((long)k * taps);
             float* planes = Call.X + (image * Shape.InputImage) + ((long)group * inputs * h * w);
-            for (int i = 0; i < p; i++)
+            int read = 0;
+            for (int i = 0; i < Shape.P; i++)
             {
-                new Span<float>(sums, q).Clear();
-                for (int c = 0; c < inputs; c++)
+                int top = (i * f.Stride) - f.Padding;
+                // Row y of a channel is kept in place y % R until it is needed no more.
+                for (read = Math.Max(read, top); read < Math.Min(h, top + f.R); read++)
                 {
-                    for (int r = 0; r < f.R; r++)
+                    for (int c = 0; c < inputs; c++)
                     {
-                        int row = (i * f.Stride) - f.Padding + r;
-                        if ((uint)row < (uint)h)
-                        {
-                            AddRow(planes + ((long)c * h * w) + ((long)row * w), weights + (((c * f.R) + r) * f.S), sums);
-                        }
+                        PaddedRow.Fill(planes + (((long)c * h) + read) * w, w, f, rows + (((c * f.R) + (read % f.R)) * row), pitch);
                     }
                 }
-                long offset = (((long)k * p) + i) * q;
+                for (int tap = 0; tap < taps; tap++)
+                {
+                    int s = tap % f.S, y = top + (tap / f.S % f.R), c = tap / f.S / f.R;
+                    float* source = (uint)y < (uint)h ? rows + (((c * f.R) + (y % f.R)) * row) : zeros;
+                    sources[tap] = source + (s % f.Stride * pitch) + (s / f.Stride);
+                }
+                Row(sources, weights, taps, sums, outputs);
+                long offset = (((long)k * Shape.P) + i) * Shape.Q;
                 float* residual = Call.Residual == null ? null : Call.Residual + (image * Shape.OutputImage) + offset;
-                Epilogue<T>.Row(sums, Call.BiasOf(k), residual, Call.Y + (image * Call.YImageStride) + offset, q,
+                Epilogue<T>.Row(sums, Call.BiasOf(k), residual, Call.Y + (image * Call.YImageStride) + offset, Shape.Q,
                     Call.Activation);
             }
         }
+    }
 
-        /// <summary>sums[j] += sum over s of row[j * stride - pad + s] * weights[s]</summary>
-        private readonly void AddRow(float* row, float* weights, float* sums)
+    /// <summary>sums[j] = sum over the taps of sources[tap][j] * weights[tap]</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Row(float** sources, float* weights, nint taps, float* sums, nint count)
+    {
+        for (nint j = 0; j < count; j += Vectors * T.Count)
         {
-            var f = Shape.Filter;
-            int w = Shape.Input.W, q = Shape.Q;
-            for (int s = 0; s < f.S; s++)
+            T a = default, b = default, c = default, d = default;
+            for (nint tap = 0; tap < taps; tap++)
             {
-                // Output columns whose input column lies inside the row.
-                int shift = s - f.Padding;
-                int from = Math.Clamp(shift >= 0 ? 0 : (-shift + f.Stride - 1) / f.Stride, 0, q);
-                int to = w - 1 < shift ? from : Math.Clamp(((w - 1 - shift) / f.Stride) + 1, from, q);
-                int j = from;
-                if (f.Stride == 1)
-                {
-                    T weight = T.Create(weights[s]);
-                    for (; j + T.Count <= to; j += T.Count)
-                    {
-                        T.MultiplyAdd(weight, T.Load(row + j + shift), T.Load(sums + j)).Store(sums + j);
-                    }
-                }
-                for (; j < to; j++)
-                {
-                    sums[j] = MathF.FusedMultiplyAdd(weights[s], row[(j * f.Stride) + shift], sums[j]);
-                }
+                T weight = T.Create(weights[tap]);
+                float* source = sources[tap] + j;
+                a = T.MultiplyAdd(weight, T.Load(source), a);
+                b = T.MultiplyAdd(weight, T.Load(source + T.Count), b);
+                c = T.MultiplyAdd(weight, T.Load(source + (2 * T.Count)), c);
+                d = T.MultiplyAdd(weight, T.Load(source + (3 * T.Count)), d);
             }
+            a.Store(sums + j);
+            b.Store(sums + j + T.Count);
+            c.Store(sums + j + (2 * T.Count));
+            d.Store(sums + j + (3 * T.Count));
         }
     }
 }
