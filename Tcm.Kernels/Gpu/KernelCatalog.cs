@@ -26,7 +26,8 @@ internal static class KernelCatalog
         .. DataMovementKernels.All, .. ImageKernels.All, .. BalancedEntropyKernels.All, .. MapLossKernels.All,
         .. SquaredDiceKernels.All, .. InstanceLossKernels.All,
         .. OptimizerKernels.All, .. PeakKernels.All, .. Conv2dGradientKernels.All,
-        .. ActivationGradientKernels.All, .. RowGradientKernels.All, .. BatchNormKernels.All, .. PoolingGradientKernels.All,
+        .. ActivationGradientKernels.All, .. RowGradientKernels.All, .. BatchNormKernels.All,
+        .. BatchNormNaiveKernels.All, .. PoolingGradientKernels.All,
         .. ResamplingGradientKernels.All, .. EmbeddingGradientKernels.All, .. AttentionGradientKernels.All,
         .. NaiveAttentionGradientKernels.All,
     ];

@@ -2,9 +2,12 @@ using Tcm.Kernels.Gpu;
 
 namespace Tcm.Kernels.Normalization;
 
-/// <summary>Launchers of <see cref="BatchNormKernels"/>.</summary>
+/// <summary>Launchers of <see cref="BatchNormKernels"/> and <see cref="BatchNormNaiveKernels"/>.</summary>
 internal sealed class GpuBatchNormalization(GpuBackend backend) : BatchNormalization
 {
+    /// <summary>For the tests.</summary>
+    public GpuVersion Version { get; set; }
+
     private protected override void ForwardCore(BatchNormShape shape, Activation activation, Slice x, Slice gamma, Slice beta,
         Slice? residual, Slice runningMean, Slice runningVar, Slice y, Slice mean, Slice invStd)
     {
@@ -34,7 +37,7 @@ internal sealed class GpuBatchNormalization(GpuBackend backend) : BatchNormaliza
         };
         if (shape.Training)
         {
-            backend.Launch(BatchNormKernels.MomentsKernel, (long)blocks * shape.C, args);
+            Launch(BatchNormKernels.MomentsKernel, BatchNormNaiveKernels.MomentsKernel, (long)blocks * shape.C, args);
         }
         backend.Launch(BatchNormKernels.FinishKernel, ByChannel(shape), args);
         backend.Launch(BatchNormKernels.ApplyKernel, ByPlane(shape), args);
@@ -65,9 +68,20 @@ internal sealed class GpuBatchNormalization(GpuBackend backend) : BatchNormaliza
             Training = shape.Training ? 1 : 0,
             Relu = activation == Activation.Relu ? 1 : 0,
         };
-        backend.Launch(BatchNormKernels.GradientSumsKernel, (long)blocks * shape.C, args);
+        Launch(BatchNormKernels.GradientSumsKernel, BatchNormNaiveKernels.GradientSumsKernel, (long)blocks * shape.C, args);
         backend.Launch(BatchNormKernels.FinishGradientKernel, ByChannel(shape), args);
         backend.Launch(BatchNormKernels.ApplyGradientKernel, ByPlane(shape), args);
+    }
+
+    /// <summary>A group for each block of a channel, or a thread.</summary>
+    private void Launch<T>(GpuKernel<T> kernel, GpuKernel<T> naive, long blocks, T args) where T : struct
+    {
+        if (Version == GpuVersion.Naive)
+        {
+            backend.Launch(naive, BatchNormNaiveKernels.Groups(blocks), args);
+            return;
+        }
+        backend.Launch(kernel, blocks, args);
     }
 
     private static long ByChannel(BatchNormShape shape) =>

@@ -178,6 +178,7 @@ public sealed class GpuParityTests
         var simple = Enum.TryParse(version, out GpuVersion parsed) ? parsed : GpuVersion.Auto;
         ((GpuAttention)backend.Attention).Version = simple;
         ((GpuNormalization)backend.Normalization).Version = simple;
+        ((GpuBatchNormalization)backend.BatchNormalization).Version = simple;
         ((GpuElementwise)backend.Elementwise).Version = simple;
         ((GpuReduction)backend.Reduction).Version = simple;
         ((GpuPooling)backend.Pooling).Version = simple;
