@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Tcm.Detect.Heads;
 using Tcm.Detect.Models;
 using Tcm.Detect.Preprocessing;
+using Tcm.Detect.Training;
 using Tcm.Kernels;
 using Tcm.Nn;
 
@@ -16,23 +17,6 @@ namespace Tcm.Bench;
 internal static class HeadsBenchmark
 {
     private const int Texts = 200;
-
-    /// <summary>Trunk and necks of recipes/tcm-*-s-cpu.json.</summary>
-    private static readonly TcmConfig Small = new()
-    {
-        BackboneWidth = 16,
-        BackboneBlocks = [2, 2, 3, 2],
-        JointWidth = 256,
-        PositionGrid = 10,
-        TextWidth = 64,
-        TextHeads = 2,
-        TextLayers = 2,
-        LanguagePrompt = false,
-        DecoderWidth = 64,
-        DecoderLayers = 1,
-        NeckWidth = 64,
-        HeadWidth = 16,
-    };
 
     private static readonly int[] FullNeckWidths = [256, 128, 256];
 
@@ -53,7 +37,9 @@ internal static class HeadsBenchmark
     {
         using var backend = Devices.Open(device, threads);
         var methods = HeadRegistry.All;
-        var small = Networks(backend, height, width, [.. methods.Select(m => Small with { Head = m.Name })], passes: 9);
+        // Trunk and neck of recipes/tcm-*-s-cpu.json.
+        var shipped = RecipeReader.Read("recipes/tcm-db-s-cpu.json", []).Model;
+        var small = Networks(backend, height, width, [.. methods.Select(m => shipped with { Head = m.Name })], passes: 9);
         var full = Networks(backend, height, width,
             [.. methods.Zip(FullNeckWidths, (m, neck) => TcmConfig.FullSizeDb with { Head = m.Name, NeckWidth = neck })], passes: 3);
         var rows = methods.Select((method, i) =>

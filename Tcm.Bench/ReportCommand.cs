@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Tcm.Bench;
@@ -58,7 +57,7 @@ internal static class ReportCommand
         {
             var part = figures["parts"]!.AsArray().FirstOrDefault(p => (string)p!["name"]! == name);
             return part is null ? ["", ""] : [Number(part["milliseconds"], 1),
-                Number(2e-6 * (double)part["multiplyAdds"]! / (double)part["milliseconds"]!, 0)];
+                BenchOutput.Number(2e-6 * (double)part["multiplyAdds"]! / (double)part["milliseconds"]!, 0)];
         }
     }
 
@@ -94,11 +93,9 @@ internal static class ReportCommand
     }
 
     private static JsonNode Read(string results, string name) =>
-        JsonNode.Parse(File.ReadAllText(Path.Combine(results, name + ".json")), documentOptions: new JsonDocumentOptions())!;
+        JsonNode.Parse(File.ReadAllText(Path.Combine(results, name + ".json")))!;
 
     private static string Number(JsonNode? value, int digits) => BenchOutput.Number((double)value!, digits);
 
-    private static string Number(double value, int digits) => BenchOutput.Number(value, digits);
-
-    private static string Percent(JsonNode? value) => Number(100 * (double)value!, 0) + " %";
+    private static string Percent(JsonNode? value) => BenchOutput.Number(100 * (double)value!, 0) + " %";
 }

@@ -20,14 +20,13 @@ internal static class SoakBenchmark
         var callers = new Option<int>("--callers") { DefaultValueFactory = _ => 8, Description = "Threads that share the detector." };
         var shortSide = new Option<int>("--short-side") { DefaultValueFactory = _ => 320 };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1, Description = "Order of the pictures." };
+        var weights = new Option<string>("--weights") { DefaultValueFactory = _ => "weights/tcm-db-s.safetensors" };
         var command = new Command("soak", "Equal results and flat memory over many pictures from many threads.")
         {
-            images, callers, shortSide, seed, BenchOptions.Weights, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
+            images, callers, shortSide, seed, weights, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
         };
         command.SetAction(parsed =>
         {
-            string weights = parsed.GetResult(BenchOptions.Weights) is { Implicit: false }
-                ? parsed.GetValue(BenchOptions.Weights)! : "weights/tcm-db-s.safetensors";
             var options = new TextDetectorOptions
             {
                 Device = parsed.GetValue(BenchOptions.Device)!,
@@ -35,7 +34,7 @@ internal static class SoakBenchmark
                 ShortSide = parsed.GetValue(shortSide),
                 MaxSide = 4 * parsed.GetValue(shortSide),
             };
-            return Run(weights, options, parsed.GetValue(images), parsed.GetValue(callers), parsed.GetValue(seed),
+            return Run(parsed.GetValue(weights)!, options, parsed.GetValue(images), parsed.GetValue(callers), parsed.GetValue(seed),
                 parsed.GetValue(BenchOptions.Json));
         });
         return command;

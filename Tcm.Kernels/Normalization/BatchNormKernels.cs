@@ -107,12 +107,7 @@ internal static class BatchNormKernels
         for (int i = first + Group.IdxX; i < end; i += GroupSize)
         {
             int at = cursor.At;
-            float dy = args.Dy[at];
-            if (args.Relu != 0)
-            {
-                dy = args.Y[at] > 0 ? dy : 0;
-                args.Dy[at] = dy;
-            }
+            float dy = Mask(args, at);
             sum += dy;
             product += dy * (args.X[at] - mean);
             cursor.Advance(GroupSize);
@@ -124,6 +119,18 @@ internal static class BatchNormKernels
             args.Partial[2 * Grid.IdxX] = sum;
             args.Partial[2 * Grid.IdxX + 1] = product;
         }
+    }
+
+    /// <summary>dy of a value, 0 where ReLU had none, which is also written back.</summary>
+    public static float Mask(BatchNormGradientArgs args, int at)
+    {
+        float dy = args.Dy[at];
+        if (args.Relu != 0)
+        {
+            dy = args.Y[at] > 0 ? dy : 0;
+            args.Dy[at] = dy;
+        }
+        return dy;
     }
 
     /// <summary>dgamma, dbeta and the means that <see cref="ApplyGradient"/> subtracts; one thread a channel.</summary>

@@ -52,12 +52,7 @@ internal static class BatchNormNaiveKernels
         for (int i = first; i < end; i++)
         {
             int at = cursor.At;
-            float dy = args.Dy[at];
-            if (args.Relu != 0)
-            {
-                dy = args.Y[at] > 0 ? dy : 0;
-                args.Dy[at] = dy;
-            }
+            float dy = BatchNormKernels.Mask(args, at);
             sum += dy;
             product += dy * (args.X[at] - mean);
             cursor.Advance(1);

@@ -130,15 +130,7 @@ public sealed class DetectCommandTests : IDisposable
     public void CtrlCKeepsWhatIsFinished()
     {
         using var stop = new CancellationTokenSource();
-        _console.Detector = (image, cancellation) =>
-        {
-            if (image.Width == 9)
-            {
-                stop.Cancel();
-                cancellation.ThrowIfCancellationRequested();
-            }
-            return TestConsole.OneRegion(image);
-        };
+        _console.InterruptAt(9, stop);
         string json = _console.PathOf("out.json");
         int code = _console.Run(stop.Token, "detect", Picture("a.png", 8, 8), Picture("b.png", 9, 8), Picture("c.png", 8, 8),
             "--weights", "w", "--json", json);

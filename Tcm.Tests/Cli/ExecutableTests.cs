@@ -76,6 +76,12 @@ public sealed class ExecutableTests : IDisposable
     private static async Task<(int Code, string Output, string Error)> Run(params string[] arguments)
     {
         using var process = Start(arguments);
+        return await Finish(process);
+    }
+
+    /// <summary>Waits for a process whose output and error are redirected.</summary>
+    internal static async Task<(int Code, string Output, string Error)> Finish(Process process)
+    {
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(120));

@@ -129,15 +129,7 @@ public sealed class ShardTests : IDisposable
     public void AnInterruptKeepsWhatIsFinished()
     {
         using var stop = new CancellationTokenSource();
-        _console.Detector = (image, cancellation) =>
-        {
-            if (image.Width == 9)
-            {
-                stop.Cancel();
-                cancellation.ThrowIfCancellationRequested();
-            }
-            return TestConsole.OneRegion(image);
-        };
+        _console.InterruptAt(9, stop);
         string a = Picture("a.png", 8), b = Picture("b.png", 9), file = _console.PathOf("a.jsonl");
         Assert.Equal(ExitCode.Interrupted, _console.Run(stop.Token, "detect", a, b, "--weights", "w", "--json-lines", file));
         Assert.Equal([a], Images(file));

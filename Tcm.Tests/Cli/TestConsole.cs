@@ -36,6 +36,17 @@ internal sealed class TestConsole : IDisposable
             new DetectionTimings(1, 2, 3));
     }
 
+    /// <summary>The detector stops the run at a picture of this width, as Ctrl+C would.</summary>
+    public void InterruptAt(int width, CancellationTokenSource stop) => Detector = (image, cancellation) =>
+    {
+        if (image.Width == width)
+        {
+            stop.Cancel();
+            cancellation.ThrowIfCancellationRequested();
+        }
+        return OneRegion(image);
+    };
+
     public int Run(params string[] arguments) => Run(CancellationToken.None, arguments);
 
     public int Run(CancellationToken cancellation, params string[] arguments)
