@@ -38,14 +38,16 @@ public sealed class GpuBackend : Backend
     /// <param name="accelerator">Owned from now on.</param>
     /// <param name="context">Owned from now on; null when the caller keeps it.</param>
     /// <param name="precision">What matrix products and convolutions round their factors to.</param>
-    internal GpuBackend(string name, Accelerator accelerator, Context? context = null, Precision precision = Precision.Fp32)
+    /// <param name="loader">Takes kernels from ILGPU's own launcher.</param>
+    internal GpuBackend(string name, Accelerator accelerator, Context? context = null, Precision precision = Precision.Fp32,
+        IKernelLoader? loader = null)
     {
         Name = name;
         Precision = precision;
         _context = context;
         _accelerator = accelerator;
         _stream = accelerator.CreateStream();
-        _kernels = new KernelCache(accelerator);
+        _kernels = new KernelCache(accelerator, loader);
         _memory = new GpuMemory(this, accelerator);
         Convolution = new GpuConvolution(this);
         MatrixProduct = new GpuMatrixProducts(this);

@@ -12,7 +12,7 @@ namespace Tcm.Kernels.Gpu;
 /// costs 5 us a launch). On CUDA the PTX goes through <see cref="PtxRewriter"/> before the driver sees it. Callers hold the
 /// backend's lock.
 /// </summary>
-internal sealed class KernelCache(Accelerator accelerator)
+internal sealed class KernelCache(Accelerator accelerator, IKernelLoader? loader = null)
 {
     // The text is final once the compiled kernel exists; ILGPU has no public hook between the two steps.
     private static readonly FieldInfo PtxText = typeof(PTXCompiledKernel).GetField("<PTXAssembly>k__BackingField",
@@ -48,6 +48,13 @@ internal sealed class KernelCache(Accelerator accelerator)
             return accelerator.LoadKernel(CompilePtx(cuda.Backend, kernel))
                 .CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TArgs>>();
         }
-        return accelerator.LoadKernel(kernel.Body);
+        return loader?.Load(kernel) ?? accelerator.LoadKernel(kernel.Body);
     }
+}
+
+/// <summary>Another way to launch kernels than ILGPU's, for the tests' simulator.</summary>
+internal interface IKernelLoader
+{
+    /// <summary>The kernel's launcher, or null to leave it to ILGPU.</summary>
+    Action<AcceleratorStream, KernelConfig, TArgs>? Load<TArgs>(GpuKernel<TArgs> kernel) where TArgs : struct;
 }
