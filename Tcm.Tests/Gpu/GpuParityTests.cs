@@ -156,7 +156,8 @@ public sealed class GpuParityTests
     internal static GpuBackend Simulator(Precision precision = Precision.Fp32)
     {
         var context = Context.Create(b => b.CPU(new CPUDevice(32, 8, 1)).Optimize(OptimizationLevel.O0).EnableAlgorithms());
-        return new GpuBackend("simulator", context.GetCPUDevice(0).CreateCPUAccelerator(context), context, precision, new OneThreadLoader());
+        return new GpuBackend("simulator", context.GetCPUDevice(0).CreateCPUAccelerator(context), context, precision,
+            new OneThreadLoader());
     }
 
     private static string[] VersionsOf(string family) => family switch
