@@ -8,7 +8,7 @@ namespace Tcm.Kernels.Convolution;
 /// products each. Instead a task copies the input rows of a band of output rows once, with the zeros of the padding around
 /// them; with that, row (c,r,s) of the im2col matrix is the band at a fixed distance, and the product reads it there.
 /// A stride splits the columns of the band by their remainder, so that a run of outputs reads a run of inputs.
-/// Filters are packed as for <see cref="CpuDirectConvolution{T}"/>, in one block of depth.
+/// Filters are packed as for <see cref="CpuDirectConvolution{T}"/>.
 /// </summary>
 internal static unsafe class CpuBandConvolution<T> where T : struct, IFloatVector<T>
 {

@@ -102,7 +102,7 @@ internal sealed unsafe partial class CpuConvolution
         bool winograd = CpuWinogradConvolution<T>.Suits(shape.Filter)
             && (long)shape.Input.N * shape.P * shape.Q >= WinogradPixels;
         using var packed = backend.Allocate(winograd
-            ? WinogradFilters<T>.PackedFloats(shape.Filter) : CpuDirectConvolution<T>.PackedFloats(shape.Filter));
+            ? WinogradFilters<T>.PackedFloats(shape.Filter) : CpuDirectConvolution<T>.PackedFloatsOf(shape.Filter));
         float* filters = CpuBackend.Pointer(packed.All);
         if (winograd)
         {

@@ -1,20 +1,19 @@
+using System.Runtime.Intrinsics.X86;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Convolution;
 
 /// <summary>
-/// y (K x PQ) = w (K x CRS) * im2col(x) (CRS x PQ) without ever building im2col: a task owns a block of output channels and
-/// a run of pixel panels, and forms one panel (kc x <see cref="Gemm{T}.Columns"/> floats, in L1) at a time:
-///   for each block of kc of CRS: for each panel: pack the panel; for each strip of 4 channels: tile
-/// Sums over the blocks of CRS stay in scratch (L2); the epilogue copies them out with bias, residual and activation.
+/// y (K x PQ) = w (K x CRS) * im2col(x) (CRS x PQ) without ever building im2col: a task packs a few panels of pixels (CRS x
+/// <see cref="Gemm{T}.Columns"/> floats each) side by side, then each strip of 4 channels runs over all of them. Sums go from
+/// registers to the result, with bias, residual and ReLU, in pieces of a row that are long enough for the memory; a panel comes
+/// from the second-level cache at half of what that delivers.
 /// Filters with few products a pixel go to <see cref="CpuBandConvolution{T}"/>.
 /// </summary>
 internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution where T : struct, IFloatVector<T>
 {
-    private const int DepthBlock = 256;
-    private const int ChannelBlock = 256;
-    private const int ScratchFloats = 48 * 1024;
-    private const int MaxPanels = 16;
+    /// <summary>Panels of a task: what fits the first-level cache, more than one if the second-level cache has room.</summary>
+    private const int PackedFloats = 6 * 1024, MostPackedFloats = 48 * 1024, MinPanels = 4, MaxPanels = 16;
 
     private readonly CpuBackend _backend;
     private readonly CpuBuffer _weight, _bias;
@@ -23,7 +22,7 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         Activation activation) : base(filter, false, activation)
     {
         _backend = backend;
-        _weight = new CpuBuffer(PackedFloats(filter));
+        _weight = new CpuBuffer(PackedFloatsOf(filter));
         _bias = BiasOrZeros(bias, filter.K);
         fixed (float* source = weight)
         {
@@ -44,13 +43,13 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         _bias.Dispose();
     }
 
-    public static long PackedFloats(Conv2dFilter filter) => (long)Strips(filter) * Gemm<T>.Rows * Depth(filter);
+    public static long PackedFloatsOf(Conv2dFilter filter) => (long)Strips(filter) * Gemm<T>.Rows * Depth(filter);
 
-    /// <summary>Layout: (block of depth)(strip)(kc)(4).</summary>
+    /// <summary>Layout: (strip)(depth)(4).</summary>
     public static void Pack(CpuBackend backend, Conv2dFilter filter, FilterView weight, float* target)
     {
-        var job = new PackJob { Weight = weight, Target = target, Depth = Depth(filter), Strips = Strips(filter) };
-        backend.Team.Run(job.Strips, ref job);
+        var job = new PackJob { Weight = weight, Target = target, Depth = Depth(filter) };
+        backend.Team.Run(Strips(filter), ref job);
     }
 
     public static void Run(CpuBackend backend, in CpuConvolutionCall call, float* weight)
@@ -62,111 +61,124 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
             CpuBandConvolution<T>.Run(backend, call, weight);
             return;
         }
-        int filters = shape.Filter.K, images = shape.Input.N;
-        int pixels = shape.P * shape.Q, panels = (pixels + Gemm<T>.Columns - 1) / Gemm<T>.Columns;
-        // Blocks of channels that are equally large; a task's sums fit the scratch.
-        int channelBlocks = (filters + ChannelBlock - 1) / ChannelBlock;
-        int strips = Strips(shape.Filter);
-        int channelBlock = (strips + channelBlocks - 1) / channelBlocks * Gemm<T>.Rows;
-        int perTask = Math.Clamp(ScratchFloats / (channelBlock * Gemm<T>.Columns), 1, MaxPanels);
+        int images = shape.Input.N, panelFloats = Depth(shape.Filter) * Gemm<T>.Columns;
+        int panels = ((shape.P * shape.Q) + Gemm<T>.Columns - 1) / Gemm<T>.Columns;
+        int perTask = Math.Clamp(PackedFloats / panelFloats, Math.Clamp(MostPackedFloats / panelFloats, 1, MinPanels), MaxPanels);
         // At least four tasks a thread where there is enough work, so that the threads finish together.
         int wanted = 4 * backend.Threads;
-        perTask = Math.Clamp((int)((long)panels * channelBlocks * images / wanted), 1, perTask);
-        int groups = (panels + perTask - 1) / perTask;
+        perTask = Math.Clamp((int)((long)panels * images / wanted), 1, perTask);
+        int groups = (panels + perTask - 1) / perTask, strips = Strips(shape.Filter);
+        int blocks = Math.Clamp(wanted / (groups * images), 1, Math.Max(strips / MaxPanels, 1));
         var job = new Job
         {
             Call = call,
             Weight = weight,
-            Pixels = pixels,
-            Strips = strips,
             Depth = Depth(shape.Filter),
-            ChannelBlock = channelBlock,
-            ChannelBlocks = channelBlocks,
+            Pixels = shape.P * shape.Q,
+            Strips = strips,
+            StripsPerTask = (strips + blocks - 1) / blocks,
+            Blocks = blocks,
             PanelsPerTask = perTask,
             Groups = groups,
         };
-        backend.Team.Run(images * groups * channelBlocks, ref job);
+        backend.Team.Run(images * groups * blocks, ref job);
     }
 
     private static int Depth(Conv2dFilter filter) => filter.C * filter.R * filter.S;
 
     private static int Strips(Conv2dFilter filter) => (filter.K + Gemm<T>.Rows - 1) / Gemm<T>.Rows;
 
-    /// <summary>Depth is cut into equal blocks of at most <see cref="DepthBlock"/>.</summary>
-    public static int BlockOf(int depth)
-    {
-        int blocks = (depth + DepthBlock - 1) / DepthBlock;
-        return (depth + blocks - 1) / blocks;
-    }
-
     private struct PackJob : IJob
     {
         public FilterView Weight;
         public float* Target;
-        public int Depth, Strips;
+        public int Depth;
 
-        public readonly void Run(int strip)
-        {
-            int block = BlockOf(Depth);
-            for (int first = 0; first < Depth; first += block)
-            {
-                int kc = Math.Min(block, Depth - first);
-                float* target = Target + ((long)Strips * Gemm<T>.Rows * first) + ((long)strip * Gemm<T>.Rows * kc);
-                Weight.PackStrip(strip * Gemm<T>.Rows, first, kc, target);
-            }
-        }
+        public readonly void Run(int strip) =>
+            Weight.PackStrip(strip * Gemm<T>.Rows, 0, Depth, Target + ((long)strip * Gemm<T>.Rows * Depth));
     }
 
     private struct Job : IJob
     {
         public CpuConvolutionCall Call;
         public float* Weight;
-        public int Pixels, Strips, Depth, ChannelBlock, ChannelBlocks, PanelsPerTask, Groups;
+        public int Depth, Pixels, Strips, StripsPerTask, Blocks, PanelsPerTask, Groups;
 
         public readonly void Run(int task)
         {
-            // Tasks of one pixel group follow each other: their input is still in the cache.
-            int block = task % ChannelBlocks, group = task / ChannelBlocks % Groups, image = task / ChannelBlocks / Groups;
-            int columns = Gemm<T>.Columns, depthBlock = BlockOf(Depth), depth = Depth;
-            int firstPixel = group * PanelsPerTask * columns;
-            int pixels = Math.Min(Pixels - firstPixel, PanelsPerTask * columns);
-            int panels = (pixels + columns - 1) / columns, ldc = PanelsPerTask * columns;
-            int firstStrip = block * (ChannelBlock / Gemm<T>.Rows);
-            int strips = Math.Min(ChannelBlock / Gemm<T>.Rows, Strips - firstStrip);
-            if (strips <= 0)
+            // Tasks of one group of pixels follow each other: their input is still in the cache.
+            int block = task % Blocks, group = task / Blocks % Groups, image = task / Blocks / Groups;
+            int columns = Gemm<T>.Columns, depth = Depth, firstPixel = group * PanelsPerTask * columns;
+            int pixels = Math.Min(PanelsPerTask * columns, Pixels - firstPixel), whole = pixels / columns * columns;
+            long panelFloats = (long)depth * columns;
+            float* packed = Scratch.Get((PanelsPerTask * panelFloats) + 64 + (Gemm<T>.Rows * columns));
+            float* tile = packed + (PanelsPerTask * panelFloats) + 64;
+            float* x = Call.X + (image * Call.Shape.InputImage), panel = packed;
+            for (int pixel = 0; pixel < pixels; pixel += columns, panel += panelFloats)
             {
-                return;
+                Im2col<T>.Panel(Call.Shape, x, 0, depth, firstPixel + pixel, Math.Min(columns, pixels - pixel), panel);
             }
-            float* panel = Scratch.Get(((long)depthBlock * columns) + 64 + ((long)ChannelBlock * ldc));
-            float* sums = panel + ((long)depthBlock * columns) + 64;
-            var shape = Call.Shape;
-            float* x = Call.X + (image * shape.InputImage);
-
-            for (int first = 0; first < depth; first += depthBlock)
+            float* y = Call.Y + (image * Call.YImageStride) + firstPixel;
+            float* residual = Call.Residual == null ? null : Call.Residual + (image * Call.Shape.OutputImage) + firstPixel;
+            int last = Math.Min((block + 1) * StripsPerTask, Strips);
+            for (int strip = block * StripsPerTask; strip < last; strip++)
             {
-                int kc = Math.Min(depthBlock, depth - first);
-                float* a = Weight + ((long)Strips * Gemm<T>.Rows * first)
-                    + ((long)firstStrip * Gemm<T>.Rows * kc);
-                for (int i = 0; i < panels; i++)
+                int channel = strip * Gemm<T>.Rows;
+                long offset = (long)channel * Pixels;
+                int direct = channel + Gemm<T>.Rows <= Call.Shape.Filter.K ? whole : 0;
+                WholeTiles(channel, packed, direct, residual == null ? null : residual + offset, y + offset);
+                panel = packed + (direct / columns * panelFloats);
+                for (int pixel = direct; pixel < pixels; pixel += columns, panel += panelFloats)
                 {
-                    int pixel = firstPixel + (i * columns);
-                    Im2col<T>.Panel(shape, x, first, kc, pixel, Math.Min(columns, Pixels - pixel), panel);
-                    float* c = sums + (i * columns);
-                    for (int s = 0; s < strips; s++)
-                    {
-                        Gemm<T>.Tile(kc, a + ((long)s * Gemm<T>.Rows * kc), panel, columns,
-                            c + ((long)s * Gemm<T>.Rows * ldc), ldc, first == 0);
-                    }
+                    PartOfTile(channel, panel, tile, Math.Min(columns, pixels - pixel),
+                        residual == null ? null : residual + offset + pixel, y + offset + pixel);
                 }
             }
-            int firstChannel = firstStrip * Gemm<T>.Rows;
-            int channels = Math.Min(strips * Gemm<T>.Rows, shape.Filter.K - firstChannel);
-            for (int k = 0; k < channels; k++)
+        }
+
+        /// <summary>4 channels of the first pixels.</summary>
+        private readonly void WholeTiles(int channel, float* panel, int pixels, float* residual, float* y)
+        {
+            int columns = Gemm<T>.Columns, depth = Depth;
+            float* a = Weight + ((long)channel * depth), bias = Call.Bias == null ? null : Call.Bias + channel;
+            bool ahead = Sse.IsSupported && channel + (2 * Gemm<T>.Rows) <= Call.Shape.Filter.K;
+            for (int pixel = 0; pixel < pixels; pixel += columns, panel += (nint)depth * columns)
             {
-                long offset = ((long)(firstChannel + k) * Pixels) + firstPixel;
-                float* residual = Call.Residual == null ? null : Call.Residual + (image * shape.OutputImage) + offset;
-                Epilogue<T>.Row(sums + ((long)k * ldc), Call.BiasOf(firstChannel + k), residual,
-                    Call.Y + (image * Call.YImageStride) + offset, pixels, Call.Activation);
+                float* added = residual == null ? null : residual + pixel;
+                if (ahead)
+                {
+                    Prefetch((added == null ? y + pixel : added) + ((long)Gemm<T>.Rows * Pixels));
+                }
+                Gemm<T>.TileTo(depth, a, panel, bias, added, y + pixel, Pixels, Call.Activation == Activation.Relu);
+            }
+            if (Call.Activation is not (Activation.None or Activation.Relu))
+            {
+                for (int row = 0; row < Gemm<T>.Rows; row++, y += Pixels)
+                {
+                    Epilogue<T>.Row(y, 0, null, y, pixels, Call.Activation);
+                }
+            }
+        }
+
+        /// <summary>What the next strip reads or writes: rows are a plane apart, which the hardware does not foresee.</summary>
+        private readonly void Prefetch(float* next)
+        {
+            for (int row = 0; row < Gemm<T>.Rows; row++, next += Pixels)
+            {
+                Sse.Prefetch0(next);
+                Sse.Prefetch0(next + Gemm<T>.Columns - 1);
+            }
+        }
+
+        /// <summary>The last channels, or the last pixels.</summary>
+        private readonly void PartOfTile(int channel, float* panel, float* tile, int pixels, float* residual, float* y)
+        {
+            int columns = Gemm<T>.Columns, channels = Math.Min(Gemm<T>.Rows, Call.Shape.Filter.K - channel);
+            Gemm<T>.Tile(Depth, Weight + ((long)channel * Depth), panel, columns, tile, columns, first: true);
+            for (int row = 0; row < channels; row++, tile += columns, y += Pixels)
+            {
+                Epilogue<T>.Row(tile, Call.BiasOf(channel + row), residual, y, pixels, Call.Activation);
+                residual = residual == null ? null : residual + Pixels;
             }
         }
     }

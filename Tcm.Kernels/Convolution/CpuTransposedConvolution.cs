@@ -84,25 +84,13 @@ internal sealed unsafe class CpuTransposedConvolution<T> : CpuPreparedConvolutio
                 for (int strip = 0; strip < k; strip++)
                 {
                     // A strip is one output channel: rows (a,b) = (0,0), (0,1), (1,0), (1,1).
-                    Multiply(strip, panel, tile);
+                    Gemm<T>.Tile(c, Weight + ((long)strip * Gemm<T>.Rows * c), panel, columns, tile, columns, first: true);
                     for (int a = 0; a < half; a++)
                     {
                         Interleave(tile + (2 * a * columns), tile + (((2 * a) + 1) * columns), pairs, columns);
                         StoreRows(image, strip, a, pixel, count, w, pairs);
                     }
                 }
-            }
-        }
-
-        /// <summary>The four rows of one output channel, summed over the packed blocks of depth.</summary>
-        private readonly void Multiply(int strip, float* panel, float* tile)
-        {
-            int c = Call.Shape.Filter.C, columns = Gemm<T>.Columns, block = CpuDirectConvolution<T>.BlockOf(c);
-            for (int depth = 0; depth < c; depth += block)
-            {
-                int kc = Math.Min(block, c - depth);
-                float* a = Weight + (4L * Call.Shape.Filter.K * depth) + ((long)strip * 4 * kc);
-                Gemm<T>.Tile(kc, a, panel + ((long)depth * columns), columns, tile, columns, depth == 0);
             }
         }
 

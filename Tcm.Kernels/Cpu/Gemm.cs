@@ -78,6 +78,76 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
     }
 
     /// <summary>
+    /// y = a b + bias + residual, and not less than 0 with <paramref name="relu"/>: a whole tile of a result, for which a way
+    /// through memory is spared. Bias (4 values) and residual may be null; b lies close, rows of y and of the residual are
+    /// <paramref name="plane"/> apart.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TileTo(nint kc, float* a, float* b, float* bias, float* residual, float* y, nint plane, bool relu)
+    {
+        int v = T.Count;
+        T c00 = default, c10 = default, c20 = default, c30 = default;
+        if (bias != null)
+        {
+            (c00, c10, c20, c30) = (T.Create(bias[0]), T.Create(bias[1]), T.Create(bias[2]), T.Create(bias[3]));
+        }
+        T c01 = c00, c02 = c00, c11 = c10, c12 = c10, c21 = c20, c22 = c20, c31 = c30, c32 = c30;
+        for (; kc > 0; kc--)
+        {
+            T b0 = T.Load(b), b1 = T.Load(b + v), b2 = T.Load(b + (2 * v));
+            T r = T.Create(a[0]);
+            c00 = T.MultiplyAdd(r, b0, c00);
+            c01 = T.MultiplyAdd(r, b1, c01);
+            c02 = T.MultiplyAdd(r, b2, c02);
+            r = T.Create(a[1]);
+            c10 = T.MultiplyAdd(r, b0, c10);
+            c11 = T.MultiplyAdd(r, b1, c11);
+            c12 = T.MultiplyAdd(r, b2, c12);
+            r = T.Create(a[2]);
+            c20 = T.MultiplyAdd(r, b0, c20);
+            c21 = T.MultiplyAdd(r, b1, c21);
+            c22 = T.MultiplyAdd(r, b2, c22);
+            r = T.Create(a[3]);
+            c30 = T.MultiplyAdd(r, b0, c30);
+            c31 = T.MultiplyAdd(r, b1, c31);
+            c32 = T.MultiplyAdd(r, b2, c32);
+            a += Rows;
+            b += 3 * v;
+        }
+        if (residual != null)
+        {
+            float* r1 = residual + plane, r2 = r1 + plane, r3 = r2 + plane;
+            (c00, c01, c02) = (c00 + T.Load(residual), c01 + T.Load(residual + v), c02 + T.Load(residual + (2 * v)));
+            (c10, c11, c12) = (c10 + T.Load(r1), c11 + T.Load(r1 + v), c12 + T.Load(r1 + (2 * v)));
+            (c20, c21, c22) = (c20 + T.Load(r2), c21 + T.Load(r2 + v), c22 + T.Load(r2 + (2 * v)));
+            (c30, c31, c32) = (c30 + T.Load(r3), c31 + T.Load(r3 + v), c32 + T.Load(r3 + (2 * v)));
+        }
+        if (relu)
+        {
+            T zero = default;
+            (c00, c01, c02) = (T.Max(c00, zero), T.Max(c01, zero), T.Max(c02, zero));
+            (c10, c11, c12) = (T.Max(c10, zero), T.Max(c11, zero), T.Max(c12, zero));
+            (c20, c21, c22) = (T.Max(c20, zero), T.Max(c21, zero), T.Max(c22, zero));
+            (c30, c31, c32) = (T.Max(c30, zero), T.Max(c31, zero), T.Max(c32, zero));
+        }
+        c00.Store(y);
+        c01.Store(y + v);
+        c02.Store(y + (2 * v));
+        y += plane;
+        c10.Store(y);
+        c11.Store(y + v);
+        c12.Store(y + (2 * v));
+        y += plane;
+        c20.Store(y);
+        c21.Store(y + v);
+        c22.Store(y + (2 * v));
+        y += plane;
+        c30.Store(y);
+        c31.Store(y + v);
+        c32.Store(y + (2 * v));
+    }
+
+    /// <summary>
     /// Packs rows [0, rows) and columns [0, k) of a row-major matrix into strips (rows/4, k, 4); missing rows become 0.
     /// Element (i, j) of the matrix is source[i * rowStride + j * columnStride].
     /// </summary>
