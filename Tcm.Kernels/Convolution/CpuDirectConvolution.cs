@@ -149,7 +149,7 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
                 {
                     Prefetch((added == null ? y + pixel : added) + ((long)Gemm<T>.Rows * Pixels));
                 }
-                Gemm<T>.TileTo(depth, a, panel, bias, added, y + pixel, Pixels, Call.Activation == Activation.Relu);
+                Gemm<T>.TileTo(depth, a, panel, bias, false, added, y + pixel, Pixels, Call.Activation == Activation.Relu);
             }
             if (Call.Activation is not (Activation.None or Activation.Relu))
             {

@@ -79,19 +79,29 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
 
     /// <summary>
     /// y = a b + bias + residual, and not less than 0 with <paramref name="relu"/>: a whole tile of a result, for which a way
-    /// through memory is spared. Bias (4 values) and residual may be null; b lies close, rows of y and of the residual are
-    /// <paramref name="plane"/> apart.
+    /// through memory is spared. b lies close, rows of y and of the residual (null: none) are <paramref name="pitch"/> apart.
+    /// The bias (null: none) has a value for each of the 4 rows, or for each column.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TileTo(nint kc, float* a, float* b, float* bias, float* residual, float* y, nint plane, bool relu)
+    public static void TileTo(nint kc, float* a, float* b, float* bias, bool biasOfColumns, float* residual, float* y, nint pitch,
+        bool relu)
     {
         int v = T.Count;
-        T c00 = default, c10 = default, c20 = default, c30 = default;
-        if (bias != null)
+        T c00 = default, c01 = default, c02 = default, c10 = default, c11 = default, c12 = default;
+        T c20 = default, c21 = default, c22 = default, c30 = default, c31 = default, c32 = default;
+        if (bias != null && biasOfColumns)
         {
-            (c00, c10, c20, c30) = (T.Create(bias[0]), T.Create(bias[1]), T.Create(bias[2]), T.Create(bias[3]));
+            c00 = c10 = c20 = c30 = T.Load(bias);
+            c01 = c11 = c21 = c31 = T.Load(bias + v);
+            c02 = c12 = c22 = c32 = T.Load(bias + (2 * v));
         }
-        T c01 = c00, c02 = c00, c11 = c10, c12 = c10, c21 = c20, c22 = c20, c31 = c30, c32 = c30;
+        else if (bias != null)
+        {
+            c00 = c01 = c02 = T.Create(bias[0]);
+            c10 = c11 = c12 = T.Create(bias[1]);
+            c20 = c21 = c22 = T.Create(bias[2]);
+            c30 = c31 = c32 = T.Create(bias[3]);
+        }
         for (; kc > 0; kc--)
         {
             T b0 = T.Load(b), b1 = T.Load(b + v), b2 = T.Load(b + (2 * v));
@@ -116,7 +126,7 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
         }
         if (residual != null)
         {
-            float* r1 = residual + plane, r2 = r1 + plane, r3 = r2 + plane;
+            float* r1 = residual + pitch, r2 = r1 + pitch, r3 = r2 + pitch;
             (c00, c01, c02) = (c00 + T.Load(residual), c01 + T.Load(residual + v), c02 + T.Load(residual + (2 * v)));
             (c10, c11, c12) = (c10 + T.Load(r1), c11 + T.Load(r1 + v), c12 + T.Load(r1 + (2 * v)));
             (c20, c21, c22) = (c20 + T.Load(r2), c21 + T.Load(r2 + v), c22 + T.Load(r2 + (2 * v)));
@@ -133,15 +143,15 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
         c00.Store(y);
         c01.Store(y + v);
         c02.Store(y + (2 * v));
-        y += plane;
+        y += pitch;
         c10.Store(y);
         c11.Store(y + v);
         c12.Store(y + (2 * v));
-        y += plane;
+        y += pitch;
         c20.Store(y);
         c21.Store(y + v);
         c22.Store(y + (2 * v));
-        y += plane;
+        y += pitch;
         c30.Store(y);
         c31.Store(y + v);
         c32.Store(y + (2 * v));

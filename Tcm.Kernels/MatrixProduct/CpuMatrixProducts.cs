@@ -4,8 +4,7 @@ namespace Tcm.Kernels.MatrixProduct;
 
 /// <summary>
 /// Matrix products on the CPU. c (M x N) = a (M x K) b (K x N): a is packed into strips of 4 rows, b into panels of
-/// <see cref="Gemm{T}.Columns"/> columns (once, for the weight of a linear layer), both split into blocks of K; a task
-/// owns some panels and some strips and keeps its sums in scratch until the epilogue.
+/// <see cref="Gemm{T}.Columns"/> columns (once, for the weight of a linear layer).
 /// </summary>
 internal sealed unsafe class CpuMatrixProducts(CpuBackend backend) : MatrixProducts
 {

@@ -3,14 +3,13 @@ using Tcm.Kernels.Cpu;
 namespace Tcm.Kernels.MatrixProduct;
 
 /// <summary>
-/// The product of packed operands. Layouts, with K cut into equal blocks of kc:
-///   strips (block)(M/4)(kc)(4), panels (block)(N/columns)(kc)(columns); what is missing in the last ones is 0.
+/// The product of packed operands. Layouts: strips (M/4)(K)(4), panels (N/columns)(K)(columns); what is missing in the last ones
+/// is 0. A task owns some panels, as many as the second-level cache holds, and runs some strips over them.
 /// </summary>
 internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
 {
-    private const int DepthBlock = 256;
     private const int StripsPerTask = 64;
-    private const int PanelsPerTask = 8;
+    private const int MostPanels = 8, MostPanelFloats = 48 * 1024;
 
     private static int Columns => Gemm<T>.Columns;
 
@@ -57,7 +56,7 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
         float* y, Activation activation)
     {
         int perTask = Math.Clamp(Panels(n) * ((Strips(m) + StripsPerTask - 1) / StripsPerTask) / (4 * team.Threads), 1,
-            PanelsPerTask);
+            Math.Clamp(MostPanelFloats / (k * Columns), 1, MostPanels));
         var job = new ProductJob
         {
             M = m,
@@ -80,12 +79,6 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
 
     private static int Panels(int n) => (n + Columns - 1) / Columns;
 
-    private static int BlockOf(int k)
-    {
-        int blocks = (k + DepthBlock - 1) / DepthBlock;
-        return (k + blocks - 1) / blocks;
-    }
-
     private struct StripJob : IJob
     {
         public float* Source, Target;
@@ -95,26 +88,20 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
 
         public readonly void Run(int task)
         {
-            int block = BlockOf(K), firstStrip = task * PerTask, strips = Math.Min(PerTask, Strips(M) - firstStrip);
-            int row = firstStrip * Gemm<T>.Rows;
-            for (int first = 0; first < K; first += block)
+            int firstStrip = task * PerTask, strips = Math.Min(PerTask, Strips(M) - firstStrip), row = firstStrip * Gemm<T>.Rows;
+            float* target = Target + ((long)row * K);
+            Gemm<T>.PackStrips(Source + (row * RowStride), RowStride, ColumnStride, Math.Min(strips * Gemm<T>.Rows, M - row), K, target);
+            if (Alpha != 1)
             {
-                int kc = Math.Min(block, K - first);
-                float* target = Target + ((long)Strips(M) * Gemm<T>.Rows * first) + ((long)row * kc);
-                Gemm<T>.PackStrips(Source + (row * RowStride) + (first * ColumnStride), RowStride, ColumnStride,
-                    Math.Min(strips * Gemm<T>.Rows, M - row), kc, target);
-                if (Alpha != 1)
+                T scale = T.Create(Alpha);
+                long count = (long)strips * Gemm<T>.Rows * K, i = 0;
+                for (; i + T.Count <= count; i += T.Count)
                 {
-                    T scale = T.Create(Alpha);
-                    long count = (long)strips * Gemm<T>.Rows * kc, i = 0;
-                    for (; i + T.Count <= count; i += T.Count)
-                    {
-                        (T.Load(target + i) * scale).Store(target + i);
-                    }
-                    for (; i < count; i++)
-                    {
-                        target[i] *= Alpha;
-                    }
+                    (T.Load(target + i) * scale).Store(target + i);
+                }
+                for (; i < count; i++)
+                {
+                    target[i] *= Alpha;
                 }
             }
         }
@@ -128,31 +115,26 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
 
         public readonly void Run(int panel)
         {
-            int block = BlockOf(K), columns = Columns, column = panel * columns, have = Math.Min(columns, N - column);
-            for (int first = 0; first < K; first += block)
+            int columns = Columns, column = panel * columns, have = Math.Min(columns, N - column);
+            float* target = Target + ((long)column * K), source = Source + (column * ColumnStride);
+            if (RowStride == 1)
             {
-                int kc = Math.Min(block, K - first);
-                float* target = Target + ((long)Panels(N) * columns * first) + ((long)column * kc);
-                float* source = Source + (first * RowStride) + (column * ColumnStride);
-                if (RowStride == 1)
+                // b is stored transposed, as a linear layer's weight: read along its rows.
+                for (int i = 0; i < columns; i++)
                 {
-                    // b is stored transposed, as a linear layer's weight: read along its rows.
-                    for (int i = 0; i < columns; i++)
+                    float* from = source + (i * ColumnStride);
+                    for (int j = 0; j < K; j++)
                     {
-                        float* from = source + (i * ColumnStride);
-                        for (int j = 0; j < kc; j++)
-                        {
-                            target[((long)j * columns) + i] = i < have ? from[j] : 0;
-                        }
+                        target[((long)j * columns) + i] = i < have ? from[j] : 0;
                     }
-                    continue;
                 }
-                for (int j = 0; j < kc; j++, target += columns, source += RowStride)
+                return;
+            }
+            for (int j = 0; j < K; j++, target += columns, source += RowStride)
+            {
+                for (int i = 0; i < columns; i++)
                 {
-                    for (int i = 0; i < columns; i++)
-                    {
-                        target[i] = i < have ? source[i * ColumnStride] : 0;
-                    }
+                    target[i] = i < have ? source[i * ColumnStride] : 0;
                 }
             }
         }
@@ -167,39 +149,55 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
         public readonly void Run(int task)
         {
             // Tasks of one panel group follow each other: b is the larger operand and is read from memory once.
-            int group = task / StripBlocks, stripBlock = task % StripBlocks, columns = Columns, block = BlockOf(K);
-            int firstPanel = group * PanelsPerTask, panels = Math.Min(PanelsPerTask, Panels(N) - firstPanel);
-            int firstStrip = stripBlock * StripsPerTask, strips = Math.Min(StripsPerTask, Strips(M) - firstStrip);
-            int ldc = PanelsPerTask * columns;
-            float* sums = Scratch.Get((long)strips * Gemm<T>.Rows * ldc);
-            for (int first = 0; first < K; first += block)
+            int group = task / StripBlocks, stripBlock = task % StripBlocks, columns = Columns;
+            int column = group * PanelsPerTask * columns, count = Math.Min(PanelsPerTask * columns, N - column);
+            int firstStrip = stripBlock * StripsPerTask, lastStrip = Math.Min(firstStrip + StripsPerTask, Strips(M));
+            float* tile = Scratch.Get(Gemm<T>.Rows * columns), panels = B + ((long)column * K);
+            for (int strip = firstStrip; strip < lastStrip; strip++)
             {
-                int kc = Math.Min(block, K - first);
-                float* a = A + ((long)Strips(M) * Gemm<T>.Rows * first) + ((long)firstStrip * Gemm<T>.Rows * kc);
-                float* b = B + ((long)Panels(N) * columns * first) + ((long)firstPanel * columns * kc);
-                for (int p = 0; p < panels; p++, b += (long)columns * kc)
+                int row = strip * Gemm<T>.Rows, rows = Math.Min(Gemm<T>.Rows, M - row);
+                int whole = rows == Gemm<T>.Rows ? count / columns * columns : 0;
+                long offset = ((long)row * N) + column;
+                WholeTiles(row, column, whole, panels, offset);
+                for (int i = whole; i < count; i += columns)
                 {
-                    for (int s = 0; s < strips; s++)
+                    Gemm<T>.Tile(K, A + ((long)row * K), panels + ((long)i * K), columns, tile, columns, first: true);
+                    for (int r = 0; r < rows; r++)
                     {
-                        Gemm<T>.Tile(kc, a + ((long)s * Gemm<T>.Rows * kc), b, columns,
-                            sums + ((long)s * Gemm<T>.Rows * ldc) + (p * columns), ldc, first == 0);
+                        Finish(tile + (r * columns), column + i, offset + ((long)r * N) + i, Math.Min(columns, count - i));
                     }
                 }
             }
-            int row = firstStrip * Gemm<T>.Rows, rows = Math.Min(strips * Gemm<T>.Rows, M - row);
-            int column = firstPanel * columns, count = Math.Min(panels * columns, N - column);
-            for (int i = 0; i < rows; i++)
+        }
+
+        /// <summary>4 rows of some columns, straight to the result.</summary>
+        private readonly void WholeTiles(int row, int column, int count, float* panels, long offset)
+        {
+            float* a = A + ((long)row * K), y = Y + offset;
+            for (int i = 0; i < count; i += Columns)
             {
-                long offset = ((long)(row + i) * N) + column;
-                float* residual = Residual == null ? null : Residual + offset;
-                if (Bias == null)
+                Gemm<T>.TileTo(K, a, panels + ((long)i * K), Bias == null ? null : Bias + column + i, true,
+                    Residual == null ? null : Residual + offset + i, y + i, N, Activation == Activation.Relu);
+            }
+            if (Activation is not (Activation.None or Activation.Relu))
+            {
+                for (int r = 0; r < Gemm<T>.Rows; r++, y += N)
                 {
-                    Epilogue<T>.Row(sums + ((long)i * ldc), 0f, residual, Y + offset, count, Activation);
+                    Epilogue<T>.Row(y, 0, null, y, count, Activation);
                 }
-                else
-                {
-                    Epilogue<T>.Row(sums + ((long)i * ldc), Bias + column, residual, Y + offset, count, Activation);
-                }
+            }
+        }
+
+        private readonly void Finish(float* sums, int column, long offset, int count)
+        {
+            float* residual = Residual == null ? null : Residual + offset;
+            if (Bias == null)
+            {
+                Epilogue<T>.Row(sums, 0f, residual, Y + offset, count, Activation);
+            }
+            else
+            {
+                Epilogue<T>.Row(sums, Bias + column, residual, Y + offset, count, Activation);
             }
         }
     }

@@ -15,6 +15,8 @@ internal static class ProductCases
         yield return Convolve(new(64, 64, 3, 3, 1, 1), new(1, 20, 20), activation: Activation.Relu, residual: true);
         yield return Convolve(new(64, 256, 1, 1), new(1, 19, 21), residual: true, activation: Activation.Relu);
         yield return Convolve(new(65, 33, 1, 1), new(2, 7, 9), bias: false);
+        // Few pixels: the channels are shared out too.
+        yield return Convolve(new(40, 150, 1, 1), new(1, 5, 7), residual: true, activation: Activation.Gelu);
         yield return Convolve(new(16, 24, 1, 1, 2), new(1, 11, 12));
         yield return Convolve(new(8, 12, 5, 5, 1, 2), new(1, 9, 17), activation: Activation.Sigmoid);
         yield return Convolve(new(3, 16, 7, 7, 2, 3), new(1, 31, 30));
@@ -66,7 +68,11 @@ internal static class ProductCases
         string name = $"Conv2d {shape} {activation}{(bias ? " bias" : "")}{(residual ? " residual" : "")} gap {gap}";
         return new(name, residual ? [x, y] : [x], y + (input.N - 1) * gap, (b, prepared, s, target) => b.Convolution.Run(
             (PreparedConvolution)prepared!, input, s[0], target, residual ? s[1] : null, gap == 0 ? 0 : image + gap))
-        { Prepare = b => b.Convolution.Prepare(filter, weight, shift, activation), Atol = 5e-6f };
+        {
+            Prepare = b => b.Convolution.Prepare(filter, weight, shift, activation),
+            Atol = 5e-6f,
+            InPlace = residual && gap == 0 ? 1 : null,
+        };
     }
 
     public static KernelCase Transposed(int c, int k, ImageBatch input, Activation activation)
