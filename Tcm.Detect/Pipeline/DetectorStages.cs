@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Tcm.Detect.Heads;
 using Tcm.Detect.Models;
 using Tcm.Detect.Preprocessing;
-using Tcm.Kernels;
 using Tcm.Nn;
 
 namespace Tcm.Detect.Pipeline;

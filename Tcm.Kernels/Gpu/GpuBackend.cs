@@ -168,6 +168,9 @@ public sealed partial class GpuBackend : Backend
     /// <summary>Where texts of kernels are kept; null for nowhere.</summary>
     internal KernelFiles? KernelFiles { get; }
 
+    /// <summary>Texts from there that could not be loaded, so that their kernels were compiled again.</summary>
+    internal int KeptTextsRefused => _kernels.KeptTextsRefused;
+
     /// <summary>Kernels compiled so far.</summary>
     internal IReadOnlyCollection<GpuKernel> LoadedKernels => _kernels.Loaded;
 
