@@ -1,7 +1,7 @@
 namespace Tcm.Detect;
 
 /// <summary>The network at one size of input, recorded so that it can be replayed; see
-/// <see cref="TextDetectorOptions.RecordedSizes"/>.</summary>
+/// <see cref="TextDetectorOptions.RecordedSizes"/>. Immutable.</summary>
 /// <param name="Pictures">Pictures that go through together.</param>
 /// <param name="Height">Rows of the input.</param>
 /// <param name="Width">Columns of the input.</param>

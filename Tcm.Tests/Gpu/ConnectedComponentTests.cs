@@ -48,7 +48,8 @@ public sealed class ConnectedComponentTests
     public void Reports_have_every_component_and_its_values(string device)
     {
         using Backend backend = device == "cpu" ? new CpuBackend(1) : GpuParityTests.Open(device);
-        foreach (var (h, w, map) in Maps())
+        // The simulator takes its time: sparse and dense noise, rings, bars.
+        foreach (var (h, w, map) in Maps().Where((_, i) => device != "simulator" || i is 0 or 2 or 4 or 5))
         {
             var layout = new ComponentLayout(h, w);
             var report = new ComponentReport(layout, Report(backend, layout, map));
