@@ -204,13 +204,16 @@ internal sealed class DetectionStream
     {
         try
         {
+            DetectionResult result;
+            // Before the consumer gets the result: with the last one it may dispose the detector, and the device with it.
             using (maps)
             {
                 maps.Wait();
                 // With the time behind the pass before, if that was still under way.
                 network ??= Stopwatch.GetElapsedTime(start).TotalMilliseconds / pictures;
-                picture.Succeed(_stages.Finish(picture.Width, picture.Height, maps, size, preprocess, network.Value, stop));
+                result = _stages.Finish(picture.Width, picture.Height, maps, size, preprocess, network.Value, stop);
             }
+            picture.Succeed(result);
         }
         catch (Exception e) when (StreamPicture.IsOwn(e))
         {

@@ -36,10 +36,18 @@ public sealed partial class GpuBackend
                 return new GpuHostCopy(this, buffer, (int)source.Length, 0);
             }
             nint stream = ((CudaStream)_stream).StreamPtr;
-            _driver.CopyToHost(buffer.Pointer, view.LoadEffectiveAddressAsPtr(), source.Length * sizeof(float), stream);
-            nint done = _events.TryPop(out nint idle) ? idle : _driver.CreateEvent();
-            _driver.Record(done, stream);
-            return new GpuHostCopy(this, buffer, (int)source.Length, done);
+            try
+            {
+                nint done = _events.TryPop(out nint idle) ? idle : _driver.CreateEvent();
+                _driver.CopyToHost(buffer.Pointer, view.LoadEffectiveAddressAsPtr(), source.Length * sizeof(float), stream);
+                _driver.Record(done, stream);
+                return new GpuHostCopy(this, buffer, (int)source.Length, done);
+            }
+            catch (DeviceException e)
+            {
+                // The buffer and the event are not lent again: the copy may have begun.
+                throw Failed("BeginDownload", e);
+            }
         });
     }
 
@@ -86,7 +94,7 @@ public sealed partial class GpuBackend
         {
             if (_disposed)
             {
-                return; // freed with the context
+                return; // page-locked memory and events went with the context
             }
             if (happening != 0)
             {
