@@ -94,6 +94,7 @@ internal sealed class ClipResNet : IDisposable
             }
         }
 
+        /// <summary>Without a downsampling branch the result takes the memory of <paramref name="x"/>, unless it is trained.</summary>
         public Tensor Forward(Tensor x)
         {
             using var scope = TensorScope.Begin();
@@ -107,7 +108,7 @@ internal sealed class ClipResNet : IDisposable
             {
                 y = Functional.AvgPool2d(y, _stride);
             }
-            return scope.Keep(_conv3.Forward(y, identity));
+            return scope.Keep(_conv3.ForwardOnto(y, identity));
         }
 
         public void Dispose()

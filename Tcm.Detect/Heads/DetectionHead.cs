@@ -10,7 +10,7 @@ internal abstract class DetectionHead : IDisposable
 {
     /// <summary>
     /// Stages x0 (stride 4) to x3 (stride 32, with the score map as its last channel) to the maps that post-processing
-    /// reads.
+    /// reads. The stages may not be used any more.
     /// </summary>
     public abstract Tensor Forward(ReadOnlySpan<Tensor> stages, ForwardObserver? observer);
 

@@ -30,7 +30,10 @@ internal sealed class FeaturePyramid : IDisposable
         }
     }
 
-    /// <summary>Maps of falling size to as many of the same sizes, in their order; the caller's scope owns them.</summary>
+    /// <summary>
+    /// Maps of falling size, which are freed as soon as they were read, to as many of the same sizes, in their order; the caller's
+    /// scope owns them.
+    /// </summary>
     public Tensor[] Forward(ReadOnlySpan<Tensor> stages)
     {
         var results = new Tensor[_laterals.Length];
@@ -38,6 +41,7 @@ internal sealed class FeaturePyramid : IDisposable
         for (int i = results.Length - 1; i >= 0; i--)
         {
             var level = _laterals[i].Forward(stages[i]);
+            stages[i].Dispose();
             if (above is not null)
             {
                 var below = level;

@@ -1,17 +1,24 @@
-using System.Runtime.InteropServices;
-
 namespace Tcm.Kernels.Cpu;
 
 /// <summary>
-/// Pool of native memory, 64-byte aligned. Every block is readable (not writable) for <see cref="Slack"/> bytes before its
-/// first and after its last float, so that kernels may load whole vectors at the edges. Thread-safe.
+/// Pool of native memory, 64-byte aligned, lent from a few large regions. Every block is readable (not writable) for
+/// <see cref="Slack"/> bytes before its first and after its last float, so that kernels may load whole vectors at the edges.
+/// Thread-safe.
 /// </summary>
 internal sealed unsafe class CpuMemory(Backend backend) : IDisposable
 {
     public const int Slack = 256;
+
+    /// <summary>A model's own tensors, made before any pass, fill a small region, which stays when the others are trimmed.</summary>
+    internal const long FirstRegion = 8L << 20;
+
+    /// <summary>Above the sizes that allocators keep for themselves when they are freed (32 MiB with glibc).</summary>
+    private const long NextRegion = 128L << 20;
+
     private readonly Lock _lock = new();
-    private readonly Dictionary<long, Stack<CpuStorage>> _free = [];
-    private long _inUse, _pooled, _systemAllocations;
+    private readonly List<MemoryRegion> _regions = [];
+    private readonly Stack<CpuStorage> _handles = [];
+    private long _inUse, _total, _systemAllocations;
     private bool _disposed;
 
     public MemoryUse Use
@@ -20,58 +27,57 @@ internal sealed unsafe class CpuMemory(Backend backend) : IDisposable
         {
             lock (_lock)
             {
-                return new MemoryUse(_inUse, _pooled, _systemAllocations);
+                return new MemoryUse(_inUse, _total - _inUse, _systemAllocations);
             }
         }
     }
 
     public CpuStorage Rent(long length)
     {
-        long capacity = Capacity(length);
+        long bytes = ((length * sizeof(float) + 63) & ~63L) + 2 * Slack;
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, backend);
-            _inUse += capacity;
-            if (_free.TryGetValue(capacity, out var stack) && stack.TryPop(out var storage))
+            var (region, start) = Find(bytes);
+            _inUse += bytes;
+            if (!_handles.TryPop(out var storage))
             {
-                _pooled -= capacity;
-                storage.Lend(length);
-                return storage;
+                storage = new CpuStorage(backend, this);
             }
-            _systemAllocations++;
+            storage.Lend(region, start, bytes, length);
+            return storage;
         }
-        return Allocate(capacity, length);
     }
 
-    public void Return(CpuStorage storage)
+    /// <summary>Takes a block back; its handle is lent again, unless the garbage collector found it.</summary>
+    public void Return(CpuStorage storage, bool reuseHandle)
     {
         lock (_lock)
         {
-            _inUse -= storage.Capacity;
-            if (_disposed)
+            var region = storage.Region;
+            region.Return(storage.Start, storage.Bytes);
+            _inUse -= storage.Bytes;
+            if (reuseHandle && !_disposed)
             {
-                storage.Free();
-                return;
+                _handles.Push(storage);
             }
-            _pooled += storage.Capacity;
-            if (!_free.TryGetValue(storage.Capacity, out var stack))
+            if (_disposed && region.IsUnused)
             {
-                _free[storage.Capacity] = stack = [];
+                Drop(region);
             }
-            stack.Push(storage);
         }
     }
 
+    /// <summary>Gives regions of which nothing is lent back to the system.</summary>
     public void Trim()
     {
         lock (_lock)
         {
-            foreach (var stack in _free.Values)
+            for (int i = _regions.Count - 1; i >= 0; i--)
             {
-                while (stack.TryPop(out var storage))
+                if (_regions[i].IsUnused)
                 {
-                    _pooled -= storage.Capacity;
-                    storage.Free();
+                    Drop(_regions[i]);
                 }
             }
         }
@@ -83,83 +89,33 @@ internal sealed unsafe class CpuMemory(Backend backend) : IDisposable
         _disposed = true;
     }
 
-    private CpuStorage Allocate(long capacity, long length)
+    private (MemoryRegion Region, long Start) Find(long bytes)
     {
-        nuint bytes = (nuint)capacity + 2 * Slack;
+        foreach (var region in _regions)
+        {
+            if (region.Take(bytes) is >= 0 and var start)
+            {
+                return (region, start);
+            }
+        }
+        long size = Math.Max(bytes, _regions.Count == 0 ? FirstRegion : NextRegion);
         try
         {
-            var block = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
-            // The slack is read (its values never used), so it must not hold signalling NaNs or be another tensor's.
-            NativeMemory.Clear(block, Slack);
-            NativeMemory.Clear(block + Slack + capacity, Slack);
-            return new CpuStorage(backend, this, block, capacity, length);
+            _regions.Add(new MemoryRegion(size));
         }
         catch (OutOfMemoryException e)
         {
-            lock (_lock)
-            {
-                _inUse -= capacity;
-            }
-            throw new DeviceException($"cpu: out of memory while allocating {bytes >> 20} MiB", e);
+            throw new DeviceException($"cpu: out of memory while allocating {size >> 20} MiB", e);
         }
+        _systemAllocations++;
+        _total += size;
+        return (_regions[^1], _regions[^1].Take(bytes));
     }
 
-    /// <summary>Bytes for a request: whole 64-byte lines, and above 64 KiB an eighth of the power of two below, so that
-    /// similar sizes share blocks and at most an eighth is wasted.</summary>
-    private static long Capacity(long length)
+    private void Drop(MemoryRegion region)
     {
-        long bytes = Math.Max(64, (length * sizeof(float) + 63) & ~63L);
-        if (bytes <= 65536)
-        {
-            return bytes;
-        }
-        long step = 1L << (63 - 3 - System.Numerics.BitOperations.LeadingZeroCount((ulong)bytes));
-        return (bytes + step - 1) / step * step;
-    }
-}
-
-/// <summary>A block of <see cref="CpuMemory"/>.</summary>
-internal sealed unsafe class CpuStorage : Storage
-{
-    private readonly CpuMemory _pool;
-    private byte* _block;
-    private int _lent = 1;
-
-    public CpuStorage(Backend backend, CpuMemory pool, byte* block, long capacity, long length)
-    {
-        Backend = backend;
-        _pool = pool;
-        _block = block;
-        Capacity = capacity;
-        Length = length;
-    }
-
-    ~CpuStorage() => Free();
-
-    public override Backend Backend { get; }
-
-    public long Capacity { get; }
-
-    public float* Pointer => (float*)(_block + CpuMemory.Slack);
-
-    public void Lend(long length)
-    {
-        Length = length;
-        _lent = 1;
-    }
-
-    public void Free()
-    {
-        NativeMemory.AlignedFree(_block);
-        _block = null;
-        GC.SuppressFinalize(this);
-    }
-
-    public override void Dispose()
-    {
-        if (Interlocked.Exchange(ref _lent, 0) == 1)
-        {
-            _pool.Return(this);
-        }
+        _regions.Remove(region);
+        _total -= region.Bytes;
+        region.Free();
     }
 }

@@ -41,7 +41,9 @@ public sealed partial class GpuBackend : Backend
     /// <param name="accelerator">Owned from now on.</param>
     /// <param name="context">Owned from now on; null when the caller keeps it.</param>
     /// <param name="precision">What matrix products and convolutions round their factors to.</param>
-    internal GpuBackend(string name, Accelerator accelerator, Context? context = null, Precision precision = Precision.Fp32)
+    /// <param name="loader">Takes kernels from ILGPU's own launcher.</param>
+    internal GpuBackend(string name, Accelerator accelerator, Context? context = null, Precision precision = Precision.Fp32,
+        IKernelLoader? loader = null)
     {
         Name = name;
         Precision = precision;
@@ -55,7 +57,7 @@ public sealed partial class GpuBackend : Backend
             _driver = MissingCall is null ? driver : null;
         }
         KernelFiles = accelerator is CudaAccelerator ? KernelFiles.FromEnvironment() : null;
-        _kernels = new KernelCache(accelerator, KernelFiles);
+        _kernels = new KernelCache(accelerator, KernelFiles, loader);
         _memory = new GpuMemory(this, accelerator);
         _host = new PageLockedPool(_driver);
         Convolution = new GpuConvolution(this);

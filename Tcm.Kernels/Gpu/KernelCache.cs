@@ -16,7 +16,8 @@ namespace Tcm.Kernels.Gpu;
 /// </summary>
 /// <param name="accelerator">The device.</param>
 /// <param name="files">Where texts are kept; null for nowhere.</param>
-internal sealed class KernelCache(Accelerator accelerator, KernelFiles? files = null)
+/// <param name="loader">Launches kernels on the simulator; null for ILGPU.</param>
+internal sealed class KernelCache(Accelerator accelerator, KernelFiles? files = null, IKernelLoader? loader = null)
 {
     // The text is final once the compiled kernel exists; ILGPU has no public hook between the two steps.
     private static readonly FieldInfo PtxText = typeof(PTXCompiledKernel).GetField("<PTXAssembly>k__BackingField",
@@ -97,7 +98,7 @@ internal sealed class KernelCache(Accelerator accelerator, KernelFiles? files = 
     {
         if (accelerator is not CudaAccelerator cuda)
         {
-            return accelerator.LoadKernel(kernel.Body);
+            return loader?.Load(kernel) ?? accelerator.LoadKernel(kernel.Body);
         }
         try
         {
@@ -116,4 +117,11 @@ internal sealed class KernelCache(Accelerator accelerator, KernelFiles? files = 
 
     /// <summary>Kernels whose text from the folder could not be loaded, and which were compiled again.</summary>
     public int KeptTextsRefused { get; private set; }
+}
+
+/// <summary>Another way to launch kernels than ILGPU's, for the tests' simulator.</summary>
+internal interface IKernelLoader
+{
+    /// <summary>The kernel's launcher, or null to leave it to ILGPU.</summary>
+    Action<AcceleratorStream, KernelConfig, TArgs>? Load<TArgs>(GpuKernel<TArgs> kernel) where TArgs : struct;
 }

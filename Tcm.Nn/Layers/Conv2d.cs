@@ -44,6 +44,14 @@ public sealed class Conv2d : IDisposable
         ? PreparedForward.Run(_prepared, x, residual)
         : Train(x, residual);
 
+    /// <summary>
+    /// As <see cref="Forward"/>, for a residual that is not used any more: outside of training the result takes its memory, which
+    /// spares the memory of a map and a third of the traffic of a 1x1 convolution that widens.
+    /// </summary>
+    public Tensor ForwardOnto(Tensor x, Tensor residual) => _prepared is not null
+        ? PreparedForward.Run(_prepared, x, residual, overwrite: true)
+        : Train(x, residual);
+
     private Tensor Train(Tensor x, Tensor? residual) => _parameters!.Forward(
         w => Functional.Conv2d(x, w, _filter.Stride, _filter.Padding, _filter.Groups), residual);
 
@@ -87,7 +95,7 @@ public sealed class ConvTranspose2d : IDisposable
 
 internal static class PreparedForward
 {
-    public static Tensor Run(PreparedConvolution conv, Tensor x, Tensor? residual)
+    public static Tensor Run(PreparedConvolution conv, Tensor x, Tensor? residual, bool overwrite = false)
     {
         var s = x.Shape;
         if (s.Rank != 4 || s[1] != conv.Filter.C)
@@ -100,7 +108,7 @@ internal static class PreparedForward
         {
             throw new ShapeException($"Conv2d: residual {residual.Shape}, result {shape}");
         }
-        var y = new Tensor(x.Backend, shape);
+        var y = overwrite ? residual!.Share() : new Tensor(x.Backend, shape);
         x.Backend.Convolution.Run(conv, new ImageBatch(s[0], s[2], s[3]), x.Data, y.Data, residual?.Data);
         return y;
     }

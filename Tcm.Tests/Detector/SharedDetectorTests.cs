@@ -1,4 +1,5 @@
 using Tcm.Detect;
+using Tcm.Kernels.Cpu;
 
 namespace Tcm.Tests.Detector;
 
@@ -60,16 +61,18 @@ public sealed class SharedDetectorTests
     }
 
     [Fact]
-    public void After_trimming_nothing_is_pooled_and_results_are_the_same()
+    public void After_trimming_no_working_memory_is_kept_and_results_are_the_same()
     {
         using var detector = ShippedDetector.Open();
         detector.WarmUp((300, 120), (299, 120), (240, 60), (520, 320), (90, 170), (640, 400));
         long allocations = detector.Backend.Memory.SystemAllocations;
         string[] expected = ShippedDetector.Expected(detector);
         Assert.Equal(allocations, detector.Backend.Memory.SystemAllocations);
-        Assert.True(detector.Backend.Memory.Pooled > 0);
+        detector.Backend.Allocate(8_000_000).Dispose();
+        Assert.True(detector.Backend.Memory.Pooled > CpuMemory.FirstRegion);
         detector.TrimMemory();
-        Assert.Equal(0, detector.Backend.Memory.Pooled);
+        // What is left lies between the model's own tensors.
+        Assert.True(detector.Backend.Memory.Pooled < CpuMemory.FirstRegion);
         Assert.Equal(expected, ShippedDetector.Expected(detector));
     }
 

@@ -150,12 +150,14 @@ public sealed class GpuParityTests
 
     /// <summary>
     /// One multiprocessor of 256 threads, as many as a group has. The simulator runs the methods themselves; what ILGPU makes of
-    /// them is thrown away, so that optimising it, seconds for each of the large kernels, would be for nothing.
+    /// them is thrown away, so that optimising it, seconds for each of the large kernels, would be for nothing. Kernels without
+    /// barriers run on one thread.
     /// </summary>
     internal static GpuBackend Simulator(Precision precision = Precision.Fp32)
     {
         var context = Context.Create(b => b.CPU(new CPUDevice(32, 8, 1)).Optimize(OptimizationLevel.O0).EnableAlgorithms());
-        return new GpuBackend("simulator", context.GetCPUDevice(0).CreateCPUAccelerator(context), context, precision);
+        return new GpuBackend("simulator", context.GetCPUDevice(0).CreateCPUAccelerator(context), context, precision,
+            new OneThreadLoader());
     }
 
     private static string[] VersionsOf(string family) => family switch

@@ -73,11 +73,11 @@ public sealed class CpuBackendTests
     public void Memory_is_reused_and_trimmed()
     {
         using var backend = new CpuBackend(1);
-        long[] lengths = [1, 17, 1000, 20_000, 20_500, 1_000_000];
+        long[] lengths = [1, 17, 1000, 20_000, 20_500, 1_000_000, 3_000_000];
         for (int pass = 0; pass < 3; pass++)
         {
             var storages = lengths.Select(backend.Allocate).ToList();
-            Assert.Equal(lengths.Length, backend.Memory.SystemAllocations);
+            Assert.Equal(2, backend.Memory.SystemAllocations);
             Assert.True(backend.Memory.InUse >= 4 * lengths.Sum());
             storages.ForEach(s => s.Dispose());
             storages.ForEach(s => s.Dispose());
@@ -87,7 +87,42 @@ public sealed class CpuBackendTests
         Assert.Equal(0, backend.Memory.Pooled);
         using var again = backend.Allocate(1000);
         Assert.Equal(1000, again.Length);
-        Assert.Equal(lengths.Length + 1, backend.Memory.SystemAllocations);
+        Assert.Equal(3, backend.Memory.SystemAllocations);
+    }
+
+    [Fact]
+    public void Blocks_never_overlap_and_their_memory_is_joined_again()
+    {
+        using var backend = new CpuBackend(1);
+        var random = new Random(7);
+        var live = new List<(Storage Storage, float Value)>();
+        for (int step = 0; step < 20_000; step++)
+        {
+            if (live.Count == 0 || random.Next(40) >= live.Count)
+            {
+                var storage = backend.Allocate(random.Next(3) == 0 ? random.Next(1, 400_000) : random.Next(1, 500));
+                backend.Upload([step], storage.All.Part(0, 1));
+                backend.Upload([-step], storage.All.Part(storage.Length - 1, 1));
+                live.Add((storage, storage.Length == 1 ? -step : step));
+            }
+            else
+            {
+                int chosen = random.Next(live.Count);
+                var (storage, value) = live[chosen];
+                var ends = new float[2];
+                backend.Download(storage.All.Part(0, 1), ends.AsSpan(0, 1));
+                backend.Download(storage.All.Part(storage.Length - 1, 1), ends.AsSpan(1, 1));
+                Assert.Equal((value, -Math.Abs(value)), (ends[0], ends[1]));
+                storage.Dispose();
+                live.RemoveAt(chosen);
+            }
+        }
+        live.ForEach(l => l.Storage.Dispose());
+        Assert.Equal(0, backend.Memory.InUse);
+        // All in one piece: the largest block that was ever free fits without asking the system.
+        long allocations = backend.Memory.SystemAllocations;
+        using var whole = backend.Allocate((backend.Memory.Pooled - CpuMemory.FirstRegion) / sizeof(float) - 1000);
+        Assert.Equal(allocations, backend.Memory.SystemAllocations);
     }
 
     [Fact]

@@ -35,7 +35,10 @@ internal sealed class PanNeck : IDisposable
         }
     }
 
-    /// <summary>Stages of strides 4 to 32 to four maps of these strides with the neck's width; the caller's scope owns them.</summary>
+    /// <summary>
+    /// Stages of strides 4 to 32, which are freed as soon as they were read, to four maps of these strides with the neck's width;
+    /// the caller's scope owns them.
+    /// </summary>
     public Tensor[] Forward(ReadOnlySpan<Tensor> stages)
     {
         using var scope = TensorScope.Begin();
@@ -43,6 +46,7 @@ internal sealed class PanNeck : IDisposable
         for (int i = 0; i < Levels; i++)
         {
             levels[i] = _reduce[i].Forward(stages[i]);
+            stages[i].Dispose();
         }
         var sums = levels = _modules[0].Forward(levels);
         foreach (var module in _modules[1..])
