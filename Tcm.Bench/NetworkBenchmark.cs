@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Tcm.Detect.Models;
 using Tcm.Kernels;
 using Tcm.Nn;
@@ -9,7 +10,8 @@ namespace Tcm.Bench;
 /// <summary>
 /// <c>network</c>: one forward pass of a model (full-size TCM-DB with formula weights unless one is named), batch 1, beside
 /// the machine's FMA peak measured in the same run; the time of each part; memory; what a repeated pass allocates. With
-/// <c>--peer</c>, ONNX Runtime runs the exported network between the passes, on as many threads.
+/// <c>--peer</c>, ONNX Runtime runs the exported network between the passes, on as many threads. On a GPU, or with
+/// <c>--variants</c>, also what <see cref="NetworkVariants"/> measures.
 /// </summary>
 internal static class NetworkBenchmark
 {
@@ -17,17 +19,22 @@ internal static class NetworkBenchmark
     {
         var repeats = new Option<int>("--repeats") { DefaultValueFactory = _ => 7, Description = "Timed passes." };
         var peer = new Option<bool>("--peer") { Description = "Also run the exported network in ONNX Runtime, in turns." };
+        var variants = new Option<bool>("--variants") { Description = "Also precisions, batches, replay, and photos; always on a GPU." };
+        var photo = new Option<string>("--photo") { DefaultValueFactory = _ => "Tcm.Tests/Assets/sample.png", Description = "For the variants." };
+        var maps = new Option<FileInfo?>("--maps") { Description = "Write the result of the formula picture as raw floats: what a peer compares with." };
         var command = new Command("network", "Forward pass of a model, with the share of the FMA peak.")
         {
-            BenchOptions.Weights, BenchOptions.Height, BenchOptions.Width, repeats, peer, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
+            BenchOptions.Weights, BenchOptions.Height, BenchOptions.Width, repeats, peer, variants, photo, maps, BenchOptions.Device,
+            BenchOptions.Threads, BenchOptions.Json,
         };
         command.SetAction(parsed => Run(parsed.GetValue(BenchOptions.Weights)!, parsed.GetValue(BenchOptions.Height),
-            parsed.GetValue(BenchOptions.Width), parsed.GetValue(repeats), parsed.GetValue(peer), parsed.GetValue(BenchOptions.Device)!, parsed.GetValue(BenchOptions.Threads), parsed.GetValue(BenchOptions.Json)));
+            parsed.GetValue(BenchOptions.Width), parsed.GetValue(repeats), parsed.GetValue(peer), parsed.GetValue(variants), parsed.GetValue(photo)!,
+            parsed.GetValue(maps), parsed.GetValue(BenchOptions.Device)!, parsed.GetValue(BenchOptions.Threads), parsed.GetValue(BenchOptions.Json)));
         return command;
     }
 
-    private static int Run(string weights, int height, int width, int repeats, bool peer, string device, int threads,
-        FileInfo? json)
+    private static int Run(string weights, int height, int width, int repeats, bool peer, bool variants, string photo,
+        FileInfo? maps, string device, int threads, FileInfo? json)
     {
         using var backend = Devices.Open(device, threads);
         var clock = Stopwatch.StartNew();
@@ -83,6 +90,16 @@ internal static class NetworkBenchmark
             Console.WriteLine($"ONNX Runtime: {BenchOutput.Median(ratios):F2} times our time (pairs from {ratios.Min():F2} to " +
                 $"{ratios.Max():F2}); largest difference {difference:E1} of the range");
         }
+        if (maps is not null)
+        {
+            using var scope = TensorScope.Begin();
+            File.WriteAllBytes(maps.FullName, MemoryMarshal.AsBytes<float>(model.Forward(input).ToArray()).ToArray());
+        }
+        variants |= backend is not Kernels.Cpu.CpuBackend;
+        // The pool of this pass would take memory from the others.
+        backend.TrimMemory();
+        var networks = variants ? NetworkVariants.Networks(file, device, height, width, large: backend is not Kernels.Cpu.CpuBackend, repeats) : null;
+        var photos = variants && File.Exists(photo) ? NetworkVariants.Photos(weights, device, photo, repeats) : null;
         BenchOutput.WriteJson(json, new
         {
             device = backend.Name,
@@ -100,6 +117,8 @@ internal static class NetworkBenchmark
             ratioToOnnxRuntime = other is null ? (double?)null : BenchOutput.Median(ratios),
             differenceToOnnxRuntime = other is null ? (double?)null : difference,
             parts = parts.Blocks,
+            networks,
+            photos,
         });
         return 0;
     }

@@ -16,25 +16,28 @@ public sealed partial class TextDetector : IDisposable
     private readonly CallGate _gate;
     private readonly TextDetectorOptions _options;
 
-    private TextDetector(TcmModel model, Func<RegionExtractor> extractor, TextDetectorOptions options, bool ownsBackend)
+    private TextDetector(TcmModel model, Func<Extraction> extraction, TextDetectorOptions options, Action release)
     {
         _options = options;
-        _stages = new DetectorStages(model, extractor, options);
+        _stages = new DetectorStages(model, extraction, options);
         _gate = new CallGate(this, () =>
         {
+            _stages.Dispose();
             model.Dispose();
-            if (ownsBackend)
-            {
-                model.Backend.Dispose();
-            }
+            release();
         });
     }
 
     /// <summary>What the loaded model consists of.</summary>
     public TcmConfig Config => _stages.Model.Config;
 
-    /// <summary>The device in use. It belongs to the detector.</summary>
+    /// <summary>The device in use. It belongs to the detector, or to all detectors of the process on that GPU and in that
+    /// precision, which share its memory and compiled kernels.</summary>
     public Backend Backend => _stages.Model.Backend;
+
+    /// <summary>Sizes at which the network is recorded now, the last used first; see
+    /// <see cref="TextDetectorOptions.RecordedSizes"/>.</summary>
+    public IReadOnlyList<NetworkPass> RecordedPasses => _stages.Passes.Recorded;
 
     /// <summary>The stages; tests look into them.</summary>
     internal DetectorStages Stages => _stages;
@@ -88,15 +91,15 @@ public sealed partial class TextDetector : IDisposable
     /// <exception cref="DeviceException">The device is not there or has too little memory.</exception>
     public static TextDetector Load(Checkpoint checkpoint, TcmConfig config, TextDetectorOptions options)
     {
-        var extractor = Extractor(config, Checked(options));
-        var backend = Devices.Open(options.Device, options.Threads, options.Precision);
+        var extraction = Extractions(config, Checked(options));
+        var device = SharedDevice.Open(options.Device, options.Threads, options.Precision);
         try
         {
-            return new TextDetector(new TcmModel(checkpoint, config, backend), extractor, options, ownsBackend: true);
+            return new TextDetector(new TcmModel(checkpoint, config, device.Backend), extraction, options, device.Dispose);
         }
         catch
         {
-            backend.Dispose();
+            device.Dispose();
             throw;
         }
     }
@@ -104,8 +107,8 @@ public sealed partial class TextDetector : IDisposable
     /// <summary>A detector on a backend that others use as well, which is not disposed with it.</summary>
     internal static TextDetector Over(Checkpoint checkpoint, TcmConfig config, Backend backend, TextDetectorOptions options)
     {
-        var extractor = Extractor(config, Checked(options));
-        return new TextDetector(new TcmModel(checkpoint, config, backend), extractor, options, ownsBackend: false);
+        var extraction = Extractions(config, Checked(options));
+        return new TextDetector(new TcmModel(checkpoint, config, backend), extraction, options, () => { });
     }
 
     /// <summary>
@@ -142,7 +145,11 @@ public sealed partial class TextDetector : IDisposable
                 throw new ImageLimitException($"WarmUp: {width}x{height} is no size of a picture");
             }
             _options.Limits.CheckPicture(width, height);
-            _stages.Run(ImageBuffer.FromOwnedRgb(new byte[3L * width * height], width, height), CancellationToken.None);
+            var picture = ImageBuffer.FromOwnedRgb(new byte[3L * width * height], width, height);
+            for (int i = 0; i < _stages.Passes.WarmUps; i++)
+            {
+                _stages.Run(picture, CancellationToken.None);
+            }
         }
     }
 
@@ -171,7 +178,7 @@ public sealed partial class TextDetector : IDisposable
         return options;
     }
 
-    private static Func<RegionExtractor> Extractor(TcmConfig config, TextDetectorOptions options)
+    private static Func<Extraction> Extractions(TcmConfig config, TextDetectorOptions options)
     {
         var method = HeadRegistry.Find(config.Head);
         var chosen = options.PostProcessing ?? method.PostProcessing;
@@ -180,6 +187,6 @@ public sealed partial class TextDetector : IDisposable
             $"does not fit a {config.Head} model, which has {method.PostProcessing.GetType().Name}");
         var settings = chosen.With(options.PostProcessingSettings, method.Name);
         settings.Validate();
-        return () => method.CreateExtractor(settings);
+        return () => new Extraction(method.CreateExtractor(settings), method.CreateReduction(settings));
     }
 }

@@ -47,6 +47,20 @@ public sealed record TextDetectorOptions
     /// </summary>
     public IReadOnlyDictionary<string, double> PostProcessingSettings { get; init; } = ReadOnlyDictionary<string, double>.Empty;
 
+    /// <summary>
+    /// Sizes of the network's input (with the number of pictures in it) at which the network is recorded and replayed, from the
+    /// second picture on: on CUDA devices as a graph, one launch for all kernels. The sizes last used stay recorded, with the memory
+    /// they need. Null for 8 on CUDA devices and 0 elsewhere, where replaying gains nothing; 0 switches it off.
+    /// <see cref="TextDetector.RecordedPasses"/> shows them.
+    /// </summary>
+    public int? RecordedSizes { get; init; }
+
+    /// <summary>
+    /// Whether a DB model's candidates are found on the device, so that a third of the map's bytes are copied to the host; the
+    /// regions are the same. Null for CUDA devices only. Not measured on a device yet. Other heads copy their maps.
+    /// </summary>
+    public bool? DeviceComponents { get; init; }
+
     /// <summary>Attention heads of the text encoder, for official checkpoints whose sizes are not the official ones.</summary>
     public int? TextHeads { get; init; }
 
@@ -65,6 +79,7 @@ public sealed record TextDetectorOptions
         Require(Enum.IsDefined(Order), nameof(Order), Order, "is no order");
         Require(Limits is not null, nameof(Limits), null, "must not be null");
         Require(PostProcessingSettings is not null, nameof(PostProcessingSettings), null, "must not be null");
+        Require(RecordedSizes is null or (>= 0 and <= 1024), nameof(RecordedSizes), RecordedSizes, "must be between 0 and 1024");
         Require(TextHeads is null or > 0, nameof(TextHeads), TextHeads, "must be positive");
         Require(DecoderHeads is null or > 0, nameof(DecoderHeads), DecoderHeads, "must be positive");
         Limits!.Validate();

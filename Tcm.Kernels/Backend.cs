@@ -9,6 +9,7 @@ namespace Tcm.Kernels;
 public abstract class Backend : IDisposable
 {
     [ThreadStatic] private static long multiplyAdds;
+    private Components.HostComponents? _hostComponents;
 
     /// <summary>The specification that opens this device: <c>cpu</c>, <c>cuda:0</c>, <c>opencl:1</c>.</summary>
     public abstract string Name { get; }
@@ -49,6 +50,9 @@ public abstract class Backend : IDisposable
     /// <summary>From the bytes of a picture to the network's input.</summary>
     public abstract Images.ImageInput Images { get; }
 
+    /// <summary>Connected components of a map; on the host unless the backend has kernels for them.</summary>
+    public virtual Components.ConnectedComponents Components => _hostComponents ??= new Components.HostComponents(this);
+
     /// <summary>BatchNorm2d while training.</summary>
     public abstract Normalization.BatchNormalization BatchNormalization { get; }
 
@@ -78,6 +82,39 @@ public abstract class Backend : IDisposable
 
     /// <summary>Waits for earlier operations and copies to host memory.</summary>
     public abstract void Download(Slice source, Span<float> destination);
+
+    /// <summary>
+    /// Begins to copy to host memory and returns: on a CUDA device the copy waits for earlier operations in the background, into
+    /// page-locked memory, and later operations may be queued meanwhile. Elsewhere it is complete at once.
+    /// </summary>
+    /// <exception cref="DeviceException">The device failed.</exception>
+    public virtual HostCopy BeginDownload(Slice source)
+    {
+        Check.That(source.Length <= Array.MaxLength, $"BeginDownload: {source.Length} floats are too many for host memory");
+        var values = new float[source.Length];
+        Download(source, values);
+        return new ArrayCopy(values);
+    }
+
+    /// <summary>
+    /// Runs operations and keeps what it takes to repeat them. On a CUDA device they are captured in a graph that the driver
+    /// replays as one launch, and the memory that they borrow stays reserved; all passes of a backend, which never run at the same
+    /// time, share that memory. Where a graph cannot be made, <see cref="RecordedPass.Reason"/> says why and the operations are
+    /// called again each time. On other devices they always are.
+    /// </summary>
+    /// <param name="pass">
+    /// Queues the operations, on the calling thread alone; called up to three times now. It does the same each time, reads and
+    /// writes memory that outlives the result, and while it is captured may neither wait for the device nor take more memory from
+    /// the system than before. Its own storage is to be disposed before it ends, or at the next call.
+    /// </param>
+    /// <returns>The pass, which has been run once in effect.</returns>
+    /// <exception cref="DeviceException">The device failed or has too little memory.</exception>
+    public virtual RecordedPass Record(Action pass)
+    {
+        ArgumentNullException.ThrowIfNull(pass);
+        pass();
+        return new RepeatedCalls(pass);
+    }
 
     /// <summary>Copies within the device; both slices have the same length and do not overlap.</summary>
     public abstract void Copy(Slice source, Slice destination);

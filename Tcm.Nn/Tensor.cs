@@ -101,8 +101,8 @@ public sealed class Tensor : IDisposable
         return new Tensor(this, Shape);
     }
 
-    /// <summary>No scope frees this handle any more; it belongs to the caller.</summary>
-    internal void LeaveScope() => ScopeDepth = 0;
+    /// <summary>No <see cref="TensorScope"/> frees this handle any more; it belongs to the caller.</summary>
+    public void LeaveScope() => ScopeDepth = 0;
 
     private void RecordReshape(Tape tape, Tensor view)
     {

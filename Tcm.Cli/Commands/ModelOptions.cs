@@ -23,6 +23,13 @@ internal sealed partial class ModelOptions
     };
 
     private readonly Option<int> _threads = Number("--threads", "CPU threads, 0 for one a core.", 0, 0, 1024);
+    private readonly Option<Kernels.Precision> _precision = new("--precision")
+    {
+        Description = "What products round their factors to, on GPUs with tensor cores: fp32, tf32, fp16 or bf16.",
+        HelpName = "PRECISION",
+        DefaultValueFactory = _ => Kernels.Precision.Fp32,
+    };
+
     private readonly Option<int?> _textHeads = Heads("--text-heads", "Heads of the text encoder, where not official.");
     private readonly Option<int?> _decoderHeads = Heads("--decoder-heads", "Heads of the decoders, where not official.");
 
@@ -32,6 +39,7 @@ internal sealed partial class ModelOptions
         command.Add(_weights);
         command.Add(_device);
         command.Add(_threads);
+        command.Add(_precision);
         command.Add(_textHeads);
         command.Add(_decoderHeads);
     }
@@ -57,6 +65,7 @@ internal sealed partial class ModelOptions
     {
         Device = parsed.GetValue(_device)!,
         Threads = parsed.GetValue(_threads),
+        Precision = parsed.GetValue(_precision),
         TextHeads = parsed.GetValue(_textHeads),
         DecoderHeads = parsed.GetValue(_decoderHeads),
     };

@@ -44,6 +44,10 @@ internal abstract class DetectionMethod
     /// <exception cref="Kernels.TcmException">Settings that make no sense.</exception>
     public abstract RegionExtractor CreateExtractor(PostProcessingOptions options);
 
+    /// <summary>Prepares the part of post-processing that a device can do; null where there is none.</summary>
+    /// <param name="options">Of the type of <see cref="PostProcessing"/>.</param>
+    public virtual MapReduction? CreateReduction(PostProcessingOptions options) => null;
+
     /// <summary>Builds what the method is trained on.</summary>
     public abstract TrainingObjective CreateObjective(TcmConfig config, TrainingOptions options);
 }

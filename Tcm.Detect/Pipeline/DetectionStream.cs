@@ -172,37 +172,48 @@ internal sealed class DetectionStream
         }
     }
 
+    // On a GPU the network is only queued here: while it works, the next batch is uploaded and queued behind it, and a task for each
+    // picture waits for its maps.
     private void Detect(List<StreamPicture> batch, CancellationToken stop)
     {
-        float[] maps;
-        double preprocess, network;
+        IReadOnlyList<PictureMaps> maps;
+        double preprocess;
+        long start;
         using (TensorScope.Begin())
         {
-            long start = Stopwatch.GetTimestamp();
+            start = Stopwatch.GetTimestamp();
             var input = _stages.Input([.. batch.Select(p => p.Prepared)]);
             preprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds / batch.Count;
             start = Stopwatch.GetTimestamp();
-            maps = _stages.Forward(input, stop);
-            network = Stopwatch.GetElapsedTime(start).TotalMilliseconds / batch.Count;
+            maps = _stages.Forward(input, [.. batch.Select(p => p.Prepared.Size)], stop);
         }
-        int length = maps.Length / batch.Count;
+        double? network = maps.All(m => m.IsCompleted) ? Stopwatch.GetElapsedTime(start).TotalMilliseconds / batch.Count : null;
         for (int i = 0; i < batch.Count; i++)
         {
-            var (picture, own, size) = (batch[i], maps.AsMemory(i * length, length), batch[i].Prepared.Size);
+            var (picture, own, size) = (batch[i], maps[i], batch[i].Prepared.Size);
             // The pixels are not needed any more, and the picture may wait long for its consumer.
             picture.Prepared = default;
-            picture.Finishing = Task.Run(() => Finish(picture, own, size, picture.Preprocess + preprocess, network, stop),
-                CancellationToken.None);
+            picture.Finishing = Task.Run(() => Finish(picture, own, size, picture.Preprocess + preprocess, start, batch.Count,
+                network, stop), CancellationToken.None);
         }
         _progress.Recognized(batch.Count);
     }
 
-    private void Finish(StreamPicture picture, ReadOnlyMemory<float> maps, NetworkSize size, double preprocess, double network,
-        CancellationToken stop)
+    private void Finish(StreamPicture picture, PictureMaps maps, NetworkSize size, double preprocess, long start, int pictures,
+        double? network, CancellationToken stop)
     {
         try
         {
-            picture.Succeed(_stages.Finish(picture.Width, picture.Height, maps.Span, size, preprocess, network, stop));
+            DetectionResult result;
+            // Before the consumer gets the result: with the last one it may dispose the detector, and the device with it.
+            using (maps)
+            {
+                maps.Wait();
+                // With the time behind the pass before, if that was still under way.
+                network ??= Stopwatch.GetElapsedTime(start).TotalMilliseconds / pictures;
+                result = _stages.Finish(picture.Width, picture.Height, maps, size, preprocess, network.Value, stop);
+            }
+            picture.Succeed(result);
         }
         catch (Exception e) when (StreamPicture.IsOwn(e))
         {

@@ -6,20 +6,32 @@ using Tcm.Nn;
 
 namespace Tcm.Detect.Pipeline;
 
+/// <summary>Post-processing of a model's head.</summary>
+/// <param name="Extractor">From whole maps.</param>
+/// <param name="Reduction">The part that a device can do, if any.</param>
+internal sealed record Extraction(RegionExtractor Extractor, MapReduction? Reduction);
+
 /// <summary>
 /// The three stages of a detection: preprocessing, network, post-processing. Thread-safe; each looks at its token before it begins,
 /// the network also between its blocks.
 /// </summary>
 /// <param name="model">The network; disposed by the owner.</param>
-/// <param name="extractor">Makes post-processing, with its working memory.</param>
+/// <param name="extraction">Makes post-processing, with its working memory.</param>
 /// <param name="options">Sizes, limits, order.</param>
-internal sealed class DetectorStages(TcmModel model, Func<RegionExtractor> extractor, TextDetectorOptions options)
+internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction, TextDetectorOptions options) : IDisposable
 {
     private readonly ResizePolicy _policy = new(options.MaxSide, options.ShortSide) { MaxPixels = options.Limits.MaxNetworkPixels };
-    private volatile RegionExtractor _extractor = extractor();
+    private readonly bool _reduces = options.DeviceComponents ?? IsCuda(model);
+    private volatile Extraction _extraction = extraction();
+
+    /// <summary>Sizes that a CUDA device records unless somebody says otherwise.</summary>
+    public const int DefaultSizes = 8;
 
     /// <summary>The network.</summary>
     public TcmModel Model => model;
+
+    /// <summary>Runs the network.</summary>
+    public NetworkPasses Passes { get; } = new(model, options.RecordedSizes ?? (IsCuda(model) ? DefaultSizes : 0));
 
     /// <summary>What is refused.</summary>
     public DetectorLimits Limits => options.Limits;
@@ -44,7 +56,8 @@ internal sealed class DetectorStages(TcmModel model, Func<RegionExtractor> extra
         double preprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 
         start = Stopwatch.GetTimestamp();
-        float[] maps = Forward(input, cancellation);
+        using var maps = Forward(input, [prepared.Size], cancellation)[0];
+        maps.Wait();
         double network = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         return Finish(image.Width, image.Height, maps, prepared.Size, preprocess, network, cancellation);
     }
@@ -74,20 +87,44 @@ internal sealed class DetectorStages(TcmModel model, Func<RegionExtractor> extra
         return input;
     }
 
-    /// <summary>The network's maps, picture after picture; the caller's scope owns what it takes on the device.</summary>
-    public float[] Forward(Tensor input, CancellationToken cancellation)
+    /// <summary>The network's maps of each picture, on their way where the device works by itself; the caller disposes them.</summary>
+    /// <param name="input">(B,3,H,W).</param>
+    /// <param name="sizes">Of each picture.</param>
+    /// <param name="cancellation">Looked at between the blocks, where they are not replayed as one.</param>
+    public IReadOnlyList<PictureMaps> Forward(Tensor input, IReadOnlyList<NetworkSize> sizes, CancellationToken cancellation)
     {
         Enter("network", cancellation);
-        return model.Forward(input, new CancellationPoints(this, cancellation)).ToArray();
+        return Passes.Run(input, new CancellationPoints(this, cancellation), maps => Begin(maps, sizes));
+    }
+
+    private List<PictureMaps> Begin(Tensor maps, IReadOnlyList<NetworkSize> sizes)
+    {
+        var begun = new List<PictureMaps>(sizes.Count);
+        long length = maps.Length / sizes.Count;
+        var reduction = _reduces ? _extraction.Reduction : null;
+        try
+        {
+            foreach (var size in sizes)
+            {
+                var part = maps.Data.Part(begun.Count * length, length);
+                begun.Add(reduction?.Begin(model.Backend, part, size) ?? new WholeMaps(model.Backend.BeginDownload(part), size));
+            }
+            return begun;
+        }
+        catch
+        {
+            begun.ForEach(m => m.Dispose());
+            throw;
+        }
     }
 
     /// <summary>From maps to the result.</summary>
-    public DetectionResult Finish(int width, int height, ReadOnlySpan<float> maps, NetworkSize size, double preprocess, double network,
+    public DetectionResult Finish(int width, int height, PictureMaps maps, NetworkSize size, double preprocess, double network,
         CancellationToken cancellation)
     {
         Enter("postprocess", cancellation);
         long start = Stopwatch.GetTimestamp();
-        var found = _extractor(maps, size);
+        var found = maps.Extract(_extraction.Extractor);
         IReadOnlyList<TextRegion> regions = Array.AsReadOnly(BestOf(found).Select(ReadingDirection.Order).ToArray());
         if (options.Order == RegionOrder.Reading)
         {
@@ -117,9 +154,15 @@ internal sealed class DetectorStages(TcmModel model, Func<RegionExtractor> extra
     /// <summary>Gives memory back that no call is using.</summary>
     public void TrimMemory()
     {
-        _extractor = extractor();
+        _extraction = extraction();
+        Passes.Clear();
         model.Backend.TrimMemory();
     }
+
+    /// <summary>Forgets recorded passes; the model stays.</summary>
+    public void Dispose() => Passes.Dispose();
+
+    private static bool IsCuda(TcmModel model) => model.Backend.Name.StartsWith("cuda", StringComparison.Ordinal);
 
     private IEnumerable<TextRegion> BestOf(IReadOnlyList<TextRegion> found)
     {

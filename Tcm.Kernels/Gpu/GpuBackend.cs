@@ -4,6 +4,7 @@ using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using Tcm.Kernels.Attention;
+using Tcm.Kernels.Components;
 using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Elementwise;
 using Tcm.Kernels.Images;
@@ -23,7 +24,7 @@ namespace Tcm.Kernels.Gpu;
 /// and <see cref="Synchronize"/> wait. Thread-safe: a lock serialises callers. A kernel is compiled when it is first used
 /// (about 0.1 s each). Open one with <see cref="Devices.Open"/>.
 /// </summary>
-public sealed class GpuBackend : Backend
+public sealed partial class GpuBackend : Backend
 {
     private readonly Lock _lock = new();
     private readonly Context? _context;
@@ -31,6 +32,8 @@ public sealed class GpuBackend : Backend
     private readonly AcceleratorStream _stream;
     private readonly KernelCache _kernels;
     private readonly GpuMemory _memory;
+    private readonly PageLockedPool _host;
+    private readonly CudaDriver? _driver;
     private bool _disposed;
 
     /// <summary>Wraps any accelerator; the tests pass ILGPU's simulator.</summary>
@@ -47,8 +50,16 @@ public sealed class GpuBackend : Backend
         _context = context;
         _accelerator = accelerator;
         _stream = accelerator.CreateStream();
-        _kernels = new KernelCache(accelerator, loader);
+        if (accelerator is CudaAccelerator)
+        {
+            var driver = CudaDriver.Instance;
+            MissingCall = driver.Missing;
+            _driver = MissingCall is null ? driver : null;
+        }
+        KernelFiles = accelerator is CudaAccelerator ? KernelFiles.FromEnvironment() : null;
+        _kernels = new KernelCache(accelerator, KernelFiles, loader);
         _memory = new GpuMemory(this, accelerator);
+        _host = new PageLockedPool(_driver);
         Convolution = new GpuConvolution(this);
         MatrixProduct = new GpuMatrixProducts(this);
         Attention = new GpuAttention(this);
@@ -60,6 +71,7 @@ public sealed class GpuBackend : Backend
         Resampling = new GpuResampler(this);
         Indexing = new GpuDataMovement(this);
         Images = new GpuImageInput(this);
+        Components = new GpuComponents(this);
         Losses = new GpuPixelLosses(this);
         Optimizers = new GpuParameterUpdates(this);
     }
@@ -132,6 +144,9 @@ public sealed class GpuBackend : Backend
     public override ImageInput Images { get; }
 
     /// <inheritdoc/>
+    public override ConnectedComponents Components { get; }
+
+    /// <inheritdoc/>
     public override PixelLosses Losses { get; }
 
     /// <inheritdoc/>
@@ -148,6 +163,15 @@ public sealed class GpuBackend : Backend
             }
         }
     }
+
+    /// <summary>What a CUDA driver is too old for, so that there are no graphs and copies wait; else null.</summary>
+    internal string? MissingCall { get; }
+
+    /// <summary>Where texts of kernels are kept; null for nowhere.</summary>
+    internal KernelFiles? KernelFiles { get; }
+
+    /// <summary>Texts from there that could not be loaded, so that their kernels were compiled again.</summary>
+    internal int KeptTextsRefused => _kernels.KeptTextsRefused;
 
     /// <summary>Kernels compiled so far.</summary>
     internal IReadOnlyCollection<GpuKernel> LoadedKernels => _kernels.Loaded;
@@ -182,6 +206,10 @@ public sealed class GpuBackend : Backend
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_capturing && !_kernels.Loaded.Contains(kernel))
+            {
+                throw new CaptureException($"{Name}: {kernel.Name} is compiled within a captured pass");
+            }
             try
             {
                 _kernels.Get(kernel)(_stream, new KernelConfig((int)groups, kernel.GroupSize), args);
@@ -209,6 +237,7 @@ public sealed class GpuBackend : Backend
         {
             if (!_disposed)
             {
+                Ready("Release");
                 _stream.Synchronize();
                 buffer.Dispose();
             }
@@ -227,7 +256,7 @@ public sealed class GpuBackend : Backend
     public override Storage Allocate(long length)
     {
         Check.Positive("Allocate", "length", length);
-        return Guard("Allocate", () => _memory.Rent(length));
+        return Guard("Allocate", () => _memory.Rent(length), inCapture: true);
     }
 
     /// <inheritdoc/>
@@ -282,7 +311,7 @@ public sealed class GpuBackend : Backend
             {
                 LongView(source).CopyTo(_stream, LongView(destination).SubView(0, source.Length));
                 return 0;
-            });
+            }, inCapture: true);
         }
     }
 
@@ -300,6 +329,8 @@ public sealed class GpuBackend : Backend
     public override void TrimMemory() => Guard("TrimMemory", () =>
     {
         _stream.Synchronize();
+        _copies?.Synchronize();
+        TrimTransfers();
         _memory.Trim();
         return 0;
     });
@@ -314,6 +345,7 @@ public sealed class GpuBackend : Backend
                 return;
             }
             _disposed = true;
+            DisposeTransfers();
             _memory.Dispose();
             _stream.Dispose();
             _accelerator.Dispose();
@@ -321,11 +353,16 @@ public sealed class GpuBackend : Backend
         }
     }
 
-    private T Guard<T>(string op, Func<T> action)
+    private T Guard<T>(string op, Func<T> action, bool inCapture = false)
     {
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            if (!inCapture)
+            {
+                Ready(op);
+            }
+            using var binding = _accelerator.BindScoped();
             try
             {
                 return action();

@@ -7,13 +7,22 @@ namespace Tcm.Kernels.Gpu;
 /// <summary>
 /// Pool of device memory. ILGPU allocates with the driver's synchronous call, so blocks are kept and lent again; as all
 /// work goes down one stream, a block may be lent while earlier kernels still use it. Every block is aligned to 256 bytes.
+/// Recorded passes have a reserve of their own, which nobody else is lent from while one of them lives: a graph writes to the
+/// addresses that it was captured with. One reserve serves all passes, because they never run at the same time.
 /// Callers hold the backend's lock.
 /// </summary>
 internal sealed class GpuMemory(GpuBackend backend, Accelerator accelerator) : IDisposable
 {
-    private readonly Dictionary<long, Stack<GpuStorage>> _free = [];
+    private readonly Dictionary<long, Stack<GpuStorage>> _free = [], _reserve = [];
+    private int _reservers;
     private long _inUse, _pooled, _systemAllocations;
     private bool _disposed;
+
+    /// <summary>Whether memory is lent from the reserve now, which grows as needed.</summary>
+    public bool IsReserving { get; set; }
+
+    /// <summary>Whether the system may not be asked for more now.</summary>
+    public bool IsFrozen { get; set; }
 
     public MemoryUse Use => new(_inUse, _pooled, _systemAllocations);
 
@@ -21,18 +30,43 @@ internal sealed class GpuMemory(GpuBackend backend, Accelerator accelerator) : I
     {
         ObjectDisposedException.ThrowIf(_disposed, backend);
         long capacity = Capacity(length);
-        if (_free.TryGetValue(capacity, out var stack) && stack.TryPop(out var storage))
+        GpuStorage? storage = null;
+        bool found = (IsReserving && TryPop(_reserve, capacity, out storage)) || TryPop(_free, capacity, out storage);
+        if (found)
         {
             _pooled -= capacity;
-            storage.Lend(length);
+            storage!.Lend(length);
+        }
+        else if (IsFrozen)
+        {
+            throw new CaptureException(
+                $"{backend.Name}: a captured pass takes {capacity} bytes that its first run did not take");
         }
         else
         {
             storage = new GpuStorage(backend, Allocate(capacity), capacity, length);
             _systemAllocations++;
         }
+        storage.IsReserved = IsReserving;
         _inUse += capacity;
         return storage;
+    }
+
+    /// <summary>A recorded pass begins to live.</summary>
+    public void OpenReserve() => _reservers++;
+
+    /// <summary>It is gone. With the last one the reserve becomes common again; what is lent of it follows when it returns.</summary>
+    public void CloseReserve()
+    {
+        if (--_reservers > 0)
+        {
+            return;
+        }
+        foreach (var storage in _reserve.Values.SelectMany(s => s))
+        {
+            Push(_free, storage);
+        }
+        _reserve.Clear();
     }
 
     public void Return(GpuStorage storage)
@@ -43,14 +77,10 @@ internal sealed class GpuMemory(GpuBackend backend, Accelerator accelerator) : I
         }
         _inUse -= storage.Capacity;
         _pooled += storage.Capacity;
-        if (!_free.TryGetValue(storage.Capacity, out var stack))
-        {
-            _free[storage.Capacity] = stack = [];
-        }
-        stack.Push(storage);
+        Push(storage.IsReserved && _reservers > 0 ? _reserve : _free, storage);
     }
 
-    /// <summary>Frees what is not lent. The stream must be idle.</summary>
+    /// <summary>Frees what is neither lent nor reserved. The stream must be idle.</summary>
     public void Trim()
     {
         foreach (var stack in _free.Values)
@@ -65,8 +95,25 @@ internal sealed class GpuMemory(GpuBackend backend, Accelerator accelerator) : I
 
     public void Dispose()
     {
+        _reservers = 1;
+        CloseReserve();
         Trim();
         _disposed = true;
+    }
+
+    private static bool TryPop(Dictionary<long, Stack<GpuStorage>> blocks, long capacity, out GpuStorage? storage)
+    {
+        storage = null;
+        return blocks.TryGetValue(capacity, out var stack) && stack.TryPop(out storage);
+    }
+
+    private static void Push(Dictionary<long, Stack<GpuStorage>> blocks, GpuStorage storage)
+    {
+        if (!blocks.TryGetValue(storage.Capacity, out var stack))
+        {
+            blocks[storage.Capacity] = stack = [];
+        }
+        stack.Push(storage);
     }
 
     private MemoryBuffer1D<float, Stride1D.Dense> Allocate(long capacity)
@@ -135,6 +182,9 @@ internal sealed class GpuStorage : Storage
     public MemoryBuffer1D<float, Stride1D.Dense> Buffer { get; }
 
     public long Capacity { get; }
+
+    /// <summary>Whether it goes back to the reserve of recorded passes.</summary>
+    public bool IsReserved { get; set; }
 
     public void Lend(long length)
     {

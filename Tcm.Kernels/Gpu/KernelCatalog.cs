@@ -1,4 +1,5 @@
 using Tcm.Kernels.Attention;
+using Tcm.Kernels.Components;
 using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Elementwise;
 using Tcm.Kernels.Images;
@@ -23,7 +24,7 @@ internal static class KernelCatalog
     [
         .. Conv2dKernels.All, .. MatrixKernels.All, .. AttentionKernels.All, .. NormalizationKernels.All,
         .. ElementwiseKernels.All, .. ReductionKernels.All, .. PoolingKernels.All, .. ResamplingKernels.All,
-        .. DataMovementKernels.All, .. ImageKernels.All, .. BalancedEntropyKernels.All, .. MapLossKernels.All,
+        .. DataMovementKernels.All, .. ImageKernels.All, .. ComponentKernels.All, .. BalancedEntropyKernels.All, .. MapLossKernels.All,
         .. SquaredDiceKernels.All, .. InstanceLossKernels.All,
         .. OptimizerKernels.All, .. PeakKernels.All, .. Conv2dGradientKernels.All,
         .. ActivationGradientKernels.All, .. RowGradientKernels.All, .. BatchNormKernels.All,

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Runtime.InteropServices;
 using Tcm.Kernels.Gpu;
 
 namespace Tcm.Kernels.Images;
@@ -11,37 +9,29 @@ internal sealed class GpuImageInput(GpuBackend backend) : ImageInput
     {
         // Only the pixels travel, a quarter of what the floats would be.
         long bytes = 3L * h * w;
-        int floats = checked((int)((bytes + sizeof(float) - 1) / sizeof(float)));
-        float[] staging = ArrayPool<float>.Shared.Rent(floats);
-        try
+        Check.That(bytes <= int.MaxValue - 3, $"NormalizePad: {bytes} bytes of pixels exceed one upload");
+        using var upload = backend.BeginUpload(bytes);
+        var packed = upload.Host;
+        for (int row = 0; row < h; row++)
         {
-            var packed = MemoryMarshal.AsBytes(staging.AsSpan(0, floats));
-            for (int row = 0; row < h; row++)
-            {
-                rgb.Slice(row * rowStride, 3 * w).CopyTo(packed[(row * 3 * w)..]);
-            }
-            using var storage = backend.Allocate(floats);
-            backend.Upload(staging.AsSpan(0, floats), storage.All);
-            var kernel = ImageKernels.NormalizePadKernel;
-            backend.Launch(kernel, ((long)paddedH * paddedW + kernel.GroupSize - 1) / kernel.GroupSize, new NormalizePadArgs
-            {
-                Rgb = GpuBackend.View(storage.All).Cast<byte>(),
-                Y = GpuBackend.View(y),
-                H = h,
-                W = w,
-                PaddedH = paddedH,
-                PaddedW = paddedW,
-                MeanR = normalization.MeanR,
-                MeanG = normalization.MeanG,
-                MeanB = normalization.MeanB,
-                ScaleR = normalization.ScaleR,
-                ScaleG = normalization.ScaleG,
-                ScaleB = normalization.ScaleB,
-            });
+            rgb.Slice(row * rowStride, 3 * w).CopyTo(packed[(row * 3 * w)..]);
         }
-        finally
+        upload.Send();
+        var kernel = ImageKernels.NormalizePadKernel;
+        backend.Launch(kernel, ((long)paddedH * paddedW + kernel.GroupSize - 1) / kernel.GroupSize, new NormalizePadArgs
         {
-            ArrayPool<float>.Shared.Return(staging);
-        }
+            Rgb = upload.Device,
+            Y = GpuBackend.View(y),
+            H = h,
+            W = w,
+            PaddedH = paddedH,
+            PaddedW = paddedW,
+            MeanR = normalization.MeanR,
+            MeanG = normalization.MeanG,
+            MeanB = normalization.MeanB,
+            ScaleR = normalization.ScaleR,
+            ScaleG = normalization.ScaleG,
+            ScaleB = normalization.ScaleB,
+        });
     }
 }

@@ -53,6 +53,8 @@ internal sealed class DbMethod : DetectionMethod
             size.ScaleX, size.ScaleY);
     }
 
+    public override MapReduction CreateReduction(PostProcessingOptions options) => new DbReduction((DbPostProcessingOptions)options);
+
     public override TrainingObjective CreateObjective(TcmConfig config, TrainingOptions options) =>
         new DbObjective(config, options);
 }

@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Runtime.Intrinsics;
 using Tcm.Detect.Geometry;
 using Tcm.Kernels;
+using Tcm.Kernels.Components;
 
 namespace Tcm.Detect.Heads.Db;
 
@@ -44,44 +45,80 @@ public sealed class DbPostProcessor
     public IReadOnlyList<TextRegion> Detect(ReadOnlySpan<float> probabilities, int width, int height,
         int validWidth, int validHeight, double scaleX, double scaleY)
     {
-        if (!(scaleX > 0) || !(scaleY > 0))
-        {
-            throw new TcmException($"DbPostProcessor: scale factors {scaleX} and {scaleY} are not positive");
-        }
+        CheckScale(scaleX, scaleY);
         var workspace = Rent();
         try
         {
-            int candidates = FindContours(workspace, probabilities, width, height, validWidth, validHeight);
-            if (candidates == 0)
-            {
-                return [];
-            }
-            var found = new TextRegion?[candidates];
-            if (workspace.Contours.TotalPoints >= MinParallelPoints && Environment.ProcessorCount > 1 && candidates > 1)
-            {
-                DetectInParallel(workspace, probabilities, width, height, scaleX, scaleY, found);
-            }
-            else
-            {
-                for (int i = 0; i < candidates; i++)
-                {
-                    found[i] = Detect(workspace, workspace.Contours[i], probabilities, width, height, scaleX, scaleY);
-                }
-            }
-            var regions = new List<TextRegion>(candidates);
-            foreach (var region in found)
-            {
-                if (region is not null)
-                {
-                    regions.Add(region);
-                }
-            }
-            return regions;
+            FindContours(workspace, probabilities, width, height, validWidth, validHeight);
+            return Regions(workspace, probabilities, width, height, scaleX, scaleY);
         }
         finally
         {
             _idle.Add(workspace);
         }
+    }
+
+    /// <summary>The same regions from what a device says of a map of that size; the report must be complete.</summary>
+    internal IReadOnlyList<TextRegion> Detect(ComponentReport report, int width, int height, double scaleX, double scaleY)
+    {
+        CheckScale(scaleX, scaleY);
+        var workspace = Rent();
+        try
+        {
+            // Polygons lie inside the boxes of their components: what is between the boxes is never read.
+            var map = workspace.Map(checked(width * height));
+            report.Scatter(map);
+            workspace.Contours.Begin(width, height);
+            for (int y = 0; y < height; y++)
+            {
+                report.Row(y, workspace.Contours.Row(y));
+            }
+            Trace(workspace, keepAll: false);
+            return Regions(workspace, map, width, height, scaleX, scaleY);
+        }
+        finally
+        {
+            _idle.Add(workspace);
+        }
+    }
+
+    private static void CheckScale(double scaleX, double scaleY)
+    {
+        if (!(scaleX > 0) || !(scaleY > 0))
+        {
+            throw new TcmException($"DbPostProcessor: scale factors {scaleX} and {scaleY} are not positive");
+        }
+    }
+
+    private IReadOnlyList<TextRegion> Regions(Workspace workspace, ReadOnlySpan<float> probabilities, int width, int height,
+        double scaleX, double scaleY)
+    {
+        int candidates = workspace.Contours.Count;
+        if (candidates == 0)
+        {
+            return [];
+        }
+        var found = new TextRegion?[candidates];
+        if (workspace.Contours.TotalPoints >= MinParallelPoints && Environment.ProcessorCount > 1 && candidates > 1)
+        {
+            DetectInParallel(workspace, probabilities, width, height, scaleX, scaleY, found);
+        }
+        else
+        {
+            for (int i = 0; i < candidates; i++)
+            {
+                found[i] = Detect(workspace, workspace.Contours[i], probabilities, width, height, scaleX, scaleY);
+            }
+        }
+        var regions = new List<TextRegion>(candidates);
+        foreach (var region in found)
+        {
+            if (region is not null)
+            {
+                regions.Add(region);
+            }
+        }
+        return regions;
     }
 
     /// <summary>What happens to every contour of the map, in the order of the reference.</summary>
@@ -103,7 +140,7 @@ public sealed class DbPostProcessor
 
     private Workspace Rent() => _idle.TryTake(out var workspace) ? workspace : new Workspace();
 
-    private int FindContours(Workspace workspace, ReadOnlySpan<float> map, int width, int height, int validWidth,
+    private void FindContours(Workspace workspace, ReadOnlySpan<float> map, int width, int height, int validWidth,
         int validHeight, bool keepAll = false)
     {
         if (width <= 0 || height <= 0 || width > MaxSide || height > MaxSide || map.Length < (long)width * height
@@ -118,10 +155,12 @@ public sealed class DbPostProcessor
         {
             Threshold(map.Slice(y * width, validWidth), contours.Row(y), _options.BinaryThreshold);
         }
-        // The reference compares the index with > and so takes one more than it says.
-        contours.Trace(ContourMode.All, simplify: true, keepAll ? int.MaxValue : (int)Math.Min(_options.MaxCandidates + 1L, int.MaxValue));
-        return contours.Count;
+        Trace(workspace, keepAll);
     }
+
+    // The reference compares the index with > and so takes one more than it says.
+    private void Trace(Workspace workspace, bool keepAll) => workspace.Contours.Trace(ContourMode.All, simplify: true,
+        keepAll ? int.MaxValue : (int)Math.Min(_options.MaxCandidates + 1L, int.MaxValue));
 
     // 1 where threshold < value <= greatest float, which leaves out NaN and both infinities.
     private static void Threshold(ReadOnlySpan<float> values, Span<sbyte> mask, float threshold)
@@ -293,6 +332,18 @@ public sealed class DbPostProcessor
 
     private sealed class Workspace
     {
+        private float[] _map = [];
+
+        /// <summary>Room for a map, contents undefined.</summary>
+        public Span<float> Map(int length)
+        {
+            if (_map.Length < length)
+            {
+                _map = new float[length];
+            }
+            return _map.AsSpan(0, length);
+        }
+
         public ContourTracer Contours { get; } = new();
 
         public PolygonSimplifier Simplifier { get; } = new();
