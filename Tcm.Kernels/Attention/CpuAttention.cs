@@ -128,7 +128,7 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
                 float* row = q + (long)lane * Shape.QueryStride, target = state + lane;
                 for (int d = 0; d < depth; d++, target += lanes)
                 {
-                    *target = lane < queries ? row[d] * Shape.Scale : 0;
+                    *target = lane < queries ? row[d] * (Shape.Scale * 1.44269504f) : 0;
                 }
             }
             float* o = state + depth * lanes;
@@ -213,7 +213,7 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
                 }
                 max = T.Max(max, other);
                 max.Store(maxima);
-                T rescale = VectorMath.Exp(before - max), total = T.Load(sums) * rescale;
+                T rescale = VectorMath.Exp2(before - max), total = T.Load(sums) * rescale;
                 for (int d = 0; d < width; d++)
                 {
                     float* value = o + d * lanes + column;
@@ -221,7 +221,7 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
                 }
                 for (key = 0; key < keys; key++)
                 {
-                    T weight = VectorMath.Exp(T.Load(s + key * lanes) - max);
+                    T weight = VectorMath.Exp2(T.Load(s + key * lanes) - max);
                     weight.Store(s + key * lanes);
                     total += weight;
                 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Convolution;
@@ -13,7 +12,6 @@ namespace Tcm.Kernels.Convolution;
 internal static unsafe class CpuBandConvolution<T> where T : struct, IFloatVector<T>
 {
     private const int RowsPerTask = 8;
-    private const int ChannelsPerBlock = 32;
     private const int MaxDepth = 256;
     private const int Slack = 64;
 
@@ -67,33 +65,44 @@ internal static unsafe class CpuBandConvolution<T> where T : struct, IFloatVecto
             var shape = Call.Shape;
             var f = shape.Filter;
             int image = task / Bands, first = task % Bands * RowsPerTask, last = Math.Min(first + RowsPerTask, shape.P);
-            int columns = Gemm<T>.Columns, panels = (shape.Q + columns - 1) / columns, ldc = panels * columns;
+            int columns = Gemm<T>.Columns, whole = shape.Q / columns * columns;
             long bandFloats = (long)f.C * BandRows * f.Stride * Pitch;
-            float* band = Scratch.Get(bandFloats + Slack + ((long)ChannelsPerBlock * ldc));
-            float* sums = band + bandFloats + Slack;
+            float* band = Scratch.Get(bandFloats + Slack + (Gemm<T>.Rows * columns)), tile = band + bandFloats + Slack;
             Fill(Call.X + (image * shape.InputImage), (first * f.Stride) - f.Padding, band);
+            float* residual = Call.Residual == null ? null : Call.Residual + (image * shape.OutputImage);
+            float* y = Call.Y + (image * Call.YImageStride);
             for (int row = first; row < last; row++)
             {
                 float* origin = band + ((long)(row - first) * f.Stride * f.Stride * Pitch);
-                for (int firstChannel = 0; firstChannel < f.K; firstChannel += ChannelsPerBlock)
+                for (int channel = 0; channel < f.K; channel += Gemm<T>.Rows)
                 {
-                    int channels = Math.Min(ChannelsPerBlock, f.K - firstChannel);
-                    float* a = Weight + ((long)firstChannel * Depth);
-                    for (int panel = 0; panel < panels; panel++)
-                    {
-                        for (int k = 0; k < channels; k += Gemm<T>.Rows)
-                        {
-                            Tile(Depth, a + ((long)k * Depth), origin + (panel * columns), Offsets,
-                                sums + ((long)k * ldc) + (panel * columns), ldc);
-                        }
-                    }
-                    for (int k = 0; k < channels; k++)
-                    {
-                        long offset = ((((long)(firstChannel + k) * shape.P) + row) * shape.Q);
-                        float* residual = Call.Residual == null ? null : Call.Residual + (image * shape.OutputImage) + offset;
-                        Epilogue<T>.Row(sums + ((long)k * ldc), Call.BiasOf(firstChannel + k), residual,
-                            Call.Y + (image * Call.YImageStride) + offset, shape.Q, Call.Activation);
-                    }
+                    long offset = (((long)channel * shape.P) + row) * shape.Q;
+                    Row(channel, origin, whole, tile, residual == null ? null : residual + offset, y + offset);
+                }
+            }
+        }
+
+        /// <summary>A row of 4 channels.</summary>
+        private readonly void Row(int channel, float* origin, int whole, float* tile, float* residual, float* y)
+        {
+            int columns = Gemm<T>.Columns, channels = Math.Min(Gemm<T>.Rows, Call.Shape.Filter.K - channel), q = Call.Shape.Q;
+            long plane = Call.Shape.P * (long)q;
+            float* a = Weight + ((long)channel * Depth), bias = Call.Bias == null ? null : Call.Bias + channel;
+            bool direct = channels == Gemm<T>.Rows && Call.Activation is Activation.None or Activation.Relu;
+            for (int pixel = 0; pixel < q; pixel += columns)
+            {
+                var rows = new Gemm<T>.OffsetRows(origin + pixel, Offsets);
+                float* added = residual == null ? null : residual + pixel;
+                if (direct && pixel < whole)
+                {
+                    Gemm<T>.TileTo(Depth, a, rows, bias, false, added, y + pixel, (nint)plane, Call.Activation == Activation.Relu);
+                    continue;
+                }
+                Gemm<T>.TileTo(Depth, a, rows, null, false, null, tile, columns, false);
+                for (int k = 0; k < channels; k++)
+                {
+                    Epilogue<T>.Row(tile + (k * columns), Call.BiasOf(channel + k), added == null ? null : added + (k * plane),
+                        y + pixel + (k * plane), Math.Min(columns, q - pixel), Call.Activation);
                 }
             }
         }
@@ -118,48 +127,5 @@ internal static unsafe class CpuBandConvolution<T> where T : struct, IFloatVecto
                 }
             }
         }
-    }
-
-    /// <summary>c (4 x 3 vectors) = a (depth,4) * b, whose row i begins at b + offsets[i].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile(nint depth, float* a, float* b, int* offsets, float* c, nint ldc)
-    {
-        int v = T.Count;
-        T c00 = default, c01 = default, c02 = default, c10 = default, c11 = default, c12 = default;
-        T c20 = default, c21 = default, c22 = default, c30 = default, c31 = default, c32 = default;
-        for (nint i = 0; i < depth; i++)
-        {
-            float* row = b + offsets[i];
-            T b0 = T.Load(row), b1 = T.Load(row + v), b2 = T.Load(row + (2 * v));
-            T r = T.Create(a[0]);
-            c00 = T.MultiplyAdd(r, b0, c00);
-            c01 = T.MultiplyAdd(r, b1, c01);
-            c02 = T.MultiplyAdd(r, b2, c02);
-            r = T.Create(a[1]);
-            c10 = T.MultiplyAdd(r, b0, c10);
-            c11 = T.MultiplyAdd(r, b1, c11);
-            c12 = T.MultiplyAdd(r, b2, c12);
-            r = T.Create(a[2]);
-            c20 = T.MultiplyAdd(r, b0, c20);
-            c21 = T.MultiplyAdd(r, b1, c21);
-            c22 = T.MultiplyAdd(r, b2, c22);
-            r = T.Create(a[3]);
-            c30 = T.MultiplyAdd(r, b0, c30);
-            c31 = T.MultiplyAdd(r, b1, c31);
-            c32 = T.MultiplyAdd(r, b2, c32);
-            a += Gemm<T>.Rows;
-        }
-        c00.Store(c);
-        c01.Store(c + v);
-        c02.Store(c + (2 * v));
-        c10.Store(c + ldc);
-        c11.Store(c + ldc + v);
-        c12.Store(c + ldc + (2 * v));
-        c20.Store(c + (2 * ldc));
-        c21.Store(c + (2 * ldc) + v);
-        c22.Store(c + (2 * ldc) + (2 * v));
-        c30.Store(c + (3 * ldc));
-        c31.Store(c + (3 * ldc) + v);
-        c32.Store(c + (3 * ldc) + (2 * v));
     }
 }

@@ -4,16 +4,16 @@ using Tcm.Kernels.Cpu;
 namespace Tcm.Kernels.Convolution;
 
 /// <summary>
-/// y (K x PQ) = w (K x CRS) * im2col(x) (CRS x PQ) without ever building im2col: a task packs a few panels of pixels (CRS x
-/// <see cref="Gemm{T}.Columns"/> floats each) side by side, then each strip of 4 channels runs over all of them. Sums go from
-/// registers to the result, with bias, residual and ReLU, in pieces of a row that are long enough for the memory; a panel comes
-/// from the second-level cache at half of what that delivers.
+/// y (K x PQ) = w (K x CRS) * im2col(x) (CRS x PQ) without ever building im2col: a task goes over groups of pixels; it packs a few
+/// panels of them (CRS x <see cref="Gemm{T}.Columns"/> floats each) side by side, then each strip of 4 channels runs over all of them.
+/// Sums go from registers to the result, with bias, residual and ReLU, in pieces of a row that are long enough for the memory; a panel
+/// comes from the second-level cache at half of what that delivers.
 /// Filters with few products a pixel go to <see cref="CpuBandConvolution{T}"/>.
 /// </summary>
 internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution where T : struct, IFloatVector<T>
 {
     /// <summary>Panels of a task: what fits the first-level cache, more than one if the second-level cache has room.</summary>
-    private const int PackedFloats = 6 * 1024, MostPackedFloats = 48 * 1024, MinPanels = 4, MaxPanels = 16;
+    private const int PackedFloats = 6 * 1024, MostPackedFloats = 48 * 1024, MinPanels = 4, MaxPanels = 16, MaxGroups = 16;
 
     private readonly CpuBackend _backend;
     private readonly CpuBuffer _weight, _bias;
@@ -69,6 +69,7 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         perTask = Math.Clamp((int)((long)panels * images / wanted), 1, perTask);
         int groups = (panels + perTask - 1) / perTask, strips = Strips(shape.Filter);
         int blocks = Math.Clamp(wanted / (groups * images), 1, Math.Max(strips / MaxPanels, 1));
+        int groupsPerTask = Math.Clamp(groups * images / (4 * wanted), 1, MaxGroups), runs = (groups + groupsPerTask - 1) / groupsPerTask;
         var job = new Job
         {
             Call = call,
@@ -79,9 +80,11 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
             StripsPerTask = (strips + blocks - 1) / blocks,
             Blocks = blocks,
             PanelsPerTask = perTask,
+            GroupsPerTask = groupsPerTask,
             Groups = groups,
+            Runs = runs,
         };
-        backend.Team.Run(images * groups * blocks, ref job);
+        backend.Team.Run(images * runs * blocks, ref job);
     }
 
     private static int Depth(Conv2dFilter filter) => filter.C * filter.R * filter.S;
@@ -102,32 +105,42 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
     {
         public CpuConvolutionCall Call;
         public float* Weight;
-        public int Depth, Pixels, Strips, StripsPerTask, Blocks, PanelsPerTask, Groups;
+        public int Depth, Pixels, Strips, StripsPerTask, Blocks, PanelsPerTask, GroupsPerTask, Groups, Runs;
 
         public readonly void Run(int task)
         {
-            // Tasks of one group of pixels follow each other: their input is still in the cache.
-            int block = task % Blocks, group = task / Blocks % Groups, image = task / Blocks / Groups;
+            // Tasks of one run of pixels follow each other: their input is still in the cache.
+            int block = task % Blocks, run = task / Blocks % Runs, image = task / Blocks / Runs;
+            int end = Math.Min((run + 1) * GroupsPerTask, Groups);
+            for (int group = run * GroupsPerTask; group < end; group++)
+            {
+                Group(image, block, group, group + 1 < end);
+            }
+        }
+
+        /// <summary>Some panels of pixels times the channels of a block; <paramref name="more"/> if this task goes on with the next pixels.</summary>
+        private readonly void Group(int image, int block, int group, bool more)
+        {
             int columns = Gemm<T>.Columns, depth = Depth, firstPixel = group * PanelsPerTask * columns;
             int pixels = Math.Min(PanelsPerTask * columns, Pixels - firstPixel), whole = pixels / columns * columns;
             long panelFloats = (long)depth * columns;
             float* packed = Scratch.Get((PanelsPerTask * panelFloats) + 64 + (Gemm<T>.Rows * columns));
             float* tile = packed + (PanelsPerTask * panelFloats) + 64;
-            float* x = Call.X + (image * Call.Shape.InputImage), panel = packed;
-            for (int pixel = 0; pixel < pixels; pixel += columns, panel += panelFloats)
-            {
-                Im2col<T>.Panel(Call.Shape, x, 0, depth, firstPixel + pixel, Math.Min(columns, pixels - pixel), panel);
-            }
+            float* x = Call.X + (image * Call.Shape.InputImage);
+            Im2col<T>.Panels(Call.Shape, x, depth, firstPixel, pixels, packed);
             float* y = Call.Y + (image * Call.YImageStride) + firstPixel;
             float* residual = Call.Residual == null ? null : Call.Residual + (image * Call.Shape.OutputImage) + firstPixel;
             int last = Math.Min((block + 1) * StripsPerTask, Strips);
-            for (int strip = block * StripsPerTask; strip < last; strip++)
+            int first = block * StripsPerTask, tiles = (last - first) * (whole / columns);
+            int following = more && Im2col<T>.IsPointwise(Call.Shape.Filter) ? Math.Min(pixels, Pixels - firstPixel - pixels) : 0;
+            var ahead = new InputAhead(x + firstPixel + pixels, Pixels, depth, following, tiles);
+            for (int strip = first; strip < last; strip++)
             {
                 int channel = strip * Gemm<T>.Rows;
                 long offset = (long)channel * Pixels;
                 int direct = channel + Gemm<T>.Rows <= Call.Shape.Filter.K ? whole : 0;
-                WholeTiles(channel, packed, direct, residual == null ? null : residual + offset, y + offset);
-                panel = packed + (direct / columns * panelFloats);
+                WholeTiles(ref ahead, channel, packed, direct, residual == null ? null : residual + offset, y + offset);
+                float* panel = packed + (direct / columns * panelFloats);
                 for (int pixel = direct; pixel < pixels; pixel += columns, panel += panelFloats)
                 {
                     PartOfTile(channel, panel, tile, Math.Min(columns, pixels - pixel),
@@ -137,7 +150,7 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         }
 
         /// <summary>4 channels of the first pixels.</summary>
-        private readonly void WholeTiles(int channel, float* panel, int pixels, float* residual, float* y)
+        private readonly void WholeTiles(ref InputAhead input, int channel, float* panel, int pixels, float* residual, float* y)
         {
             int columns = Gemm<T>.Columns, depth = Depth;
             float* a = Weight + ((long)channel * depth), bias = Call.Bias == null ? null : Call.Bias + channel;
@@ -149,7 +162,8 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
                 {
                     Prefetch((added == null ? y + pixel : added) + ((long)Gemm<T>.Rows * Pixels));
                 }
-                Gemm<T>.TileTo(depth, a, panel, bias, false, added, y + pixel, Pixels, Call.Activation == Activation.Relu);
+                input.FetchForTile();
+                Gemm<T>.TileTo(depth, a, new Gemm<T>.PanelRows(panel), bias, false, added, y + pixel, Pixels, Call.Activation == Activation.Relu);
             }
             if (Call.Activation is not (Activation.None or Activation.Relu))
             {

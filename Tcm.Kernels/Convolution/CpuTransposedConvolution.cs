@@ -80,7 +80,7 @@ internal sealed unsafe class CpuTransposedConvolution<T> : CpuPreparedConvolutio
             for (int pixel = first; pixel < last; pixel += columns)
             {
                 int count = Math.Min(columns, last - pixel);
-                Im2col<T>.Panel(shape, x, 0, c, pixel, count, panel);
+                Im2col<T>.Panels(shape, x, c, pixel, count, panel);
                 for (int strip = 0; strip < k; strip++)
                 {
                     // A strip is one output channel: rows (a,b) = (0,0), (0,1), (1,0), (1,1).

@@ -6,36 +6,63 @@ namespace Tcm.Kernels.Convolution;
 /// <summary>Forms a panel of the im2col matrix: rows (c,r,s), columns a run of output pixels in row-major order.</summary>
 internal static unsafe class Im2col<T> where T : struct, IFloatVector<T>
 {
+    /// <summary>Rows of a pointwise filter's input that are on their way from memory while one is copied.</summary>
+    private const int RowsAhead = 4;
+
+    public static bool IsPointwise(Conv2dFilter f) => f is { R: 1, S: 1, Stride: 1, Padding: 0 };
+
     /// <summary>
-    /// Rows [first, first + kc) and pixels [pixel, pixel + count) into target (kc, columns). Copies whole vectors: what
+    /// Panels of the pixels from <paramref name="pixel"/> on, side by side: (panel)(depth, columns). A pointwise filter's rows are read
+    /// once, each in one piece over all panels; they are a plane apart, which the hardware does not foresee.
+    /// </summary>
+    public static void Panels(in Conv2dShape shape, float* x, int depth, int pixel, int count, float* target)
+    {
+        var f = shape.Filter;
+        int columns = Gemm<T>.Columns;
+        long panelFloats = (long)depth * columns;
+        if (!IsPointwise(f))
+        {
+            for (int done = 0; done < count; done += columns, target += panelFloats)
+            {
+                Panel(shape, x, depth, pixel + done, Math.Min(columns, count - done), target);
+            }
+            return;
+        }
+        long plane = (long)shape.Input.H * shape.Input.W;
+        float* source = x + pixel;
+        for (int i = 0; i < depth; i++, source += plane, target += columns)
+        {
+            if (Sse.IsSupported && i + RowsAhead < depth)
+            {
+                float* ahead = source + (RowsAhead * plane);
+                for (int done = 0; done < count; done += 16)
+                {
+                    Sse.Prefetch0(ahead + done);
+                }
+            }
+            float* panel = target;
+            for (int done = 0; done < count; done += columns, panel += panelFloats)
+            {
+                T.Load(source + done).Store(panel);
+                T.Load(source + done + T.Count).Store(panel + T.Count);
+                T.Load(source + done + (2 * T.Count)).Store(panel + (2 * T.Count));
+            }
+        }
+    }
+
+    /// <summary>
+    /// Pixels [pixel, pixel + count) into target (depth, columns). Copies whole vectors: what
     /// overshoots a run is overwritten by the next one, so rows are written in ascending order and target has a vector of
     /// slack. Columns past <paramref name="count"/> hold values that nobody uses.
     /// </summary>
-    public static void Panel(in Conv2dShape shape, float* x, int first, int kc, int pixel, int count, float* target)
+    private static void Panel(in Conv2dShape shape, float* x, int depth, int pixel, int count, float* target)
     {
         var f = shape.Filter;
         int columns = Gemm<T>.Columns;
         int h = shape.Input.H, w = shape.Input.W;
-        if (f.R == 1 && f.S == 1 && f.Stride == 1 && f.Padding == 0)
-        {
-            long plane = (long)h * w;
-            float* source = x + (first * plane) + pixel;
-            for (int i = 0; i < kc; i++, source += plane, target += columns)
-            {
-                T.Load(source).Store(target);
-                T.Load(source + T.Count).Store(target + T.Count);
-                T.Load(source + (2 * T.Count)).Store(target + (2 * T.Count));
-                if (Sse.IsSupported)
-                {
-                    // The next panel's line: rows are a plane apart, which the hardware does not foresee.
-                    Sse.Prefetch1(source + columns + columns);
-                }
-            }
-            return;
-        }
-        int area = f.R * f.S, c = first / area, r = first % area / f.S, s = first % f.S;
+        int c = 0, r = 0, s = 0;
         int q = shape.Q, firstRow = pixel / q, firstColumn = pixel % q;
-        for (int i = 0; i < kc; i++, target += columns)
+        for (int i = 0; i < depth; i++, target += columns)
         {
             float* plane = x + ((long)c * h * w);
             int row = firstRow, column = firstColumn, done = 0;

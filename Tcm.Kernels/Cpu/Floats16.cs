@@ -75,6 +75,9 @@ internal readonly unsafe struct Floats16(Vector512<float> value) : IFloatVector<
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 ScaleNormal(Floats16 x, Floats16 biasedN) => new((x.Value.AsInt32() + (biasedN.Value.AsInt32() << 23)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats16 PairSums(Floats16 a, Floats16 b) => new(Vector512.Create(
         Floats8.PairSums(new(a.Value.GetLower()), new(a.Value.GetUpper())).Value,
         Floats8.PairSums(new(b.Value.GetLower()), new(b.Value.GetUpper())).Value));

@@ -77,6 +77,9 @@ internal readonly unsafe struct Floats4(Vector128<float> value) : IFloatVector<F
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats4 ScaleNormal(Floats4 x, Floats4 biasedN) => new((x.Value.AsInt32() + (biasedN.Value.AsInt32() << 23)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats4 PairSums(Floats4 a, Floats4 b)
     {
         if (Sse.IsSupported)

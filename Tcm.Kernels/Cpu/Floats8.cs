@@ -76,6 +76,9 @@ internal readonly unsafe struct Floats8(Vector256<float> value) : IFloatVector<F
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats8 ScaleNormal(Floats8 x, Floats8 biasedN) => new((x.Value.AsInt32() + (biasedN.Value.AsInt32() << 23)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats8 PairSums(Floats8 a, Floats8 b)
     {
         if (Avx2.IsSupported)

@@ -79,12 +79,12 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
 
     /// <summary>
     /// y = a b + bias + residual, and not less than 0 with <paramref name="relu"/>: a whole tile of a result, for which a way
-    /// through memory is spared. b lies close, rows of y and of the residual (null: none) are <paramref name="pitch"/> apart.
+    /// through memory is spared. Rows of y and of the residual (null: none) are <paramref name="pitch"/> apart.
     /// The bias (null: none) has a value for each of the 4 rows, or for each column.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TileTo(nint kc, float* a, float* b, float* bias, bool biasOfColumns, float* residual, float* y, nint pitch,
-        bool relu)
+    public static void TileTo<TRows>(nint kc, float* a, TRows b, float* bias, bool biasOfColumns, float* residual, float* y,
+        nint pitch, bool relu) where TRows : struct, IRows
     {
         int v = T.Count;
         T c00 = default, c01 = default, c02 = default, c10 = default, c11 = default, c12 = default;
@@ -104,7 +104,8 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
         }
         for (; kc > 0; kc--)
         {
-            T b0 = T.Load(b), b1 = T.Load(b + v), b2 = T.Load(b + (2 * v));
+            float* row = b.Next();
+            T b0 = T.Load(row), b1 = T.Load(row + v), b2 = T.Load(row + (2 * v));
             T r = T.Create(a[0]);
             c00 = T.MultiplyAdd(r, b0, c00);
             c01 = T.MultiplyAdd(r, b1, c01);
@@ -122,7 +123,6 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
             c31 = T.MultiplyAdd(r, b1, c31);
             c32 = T.MultiplyAdd(r, b2, c32);
             a += Rows;
-            b += 3 * v;
         }
         if (residual != null)
         {
@@ -188,5 +188,34 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
                 }
             }
         }
+    }
+
+    /// <summary>Where the rows of b are that a tile is multiplied with.</summary>
+    public interface IRows
+    {
+        float* Next();
+    }
+
+    /// <summary>A packed panel: rows follow each other.</summary>
+    public struct PanelRows(float* b) : IRows
+    {
+        private float* _row = b;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public float* Next()
+        {
+            float* row = _row;
+            _row += Columns;
+            return row;
+        }
+    }
+
+    /// <summary>Row i begins at b + offsets[i].</summary>
+    public struct OffsetRows(float* b, int* offsets) : IRows
+    {
+        private int* _offset = offsets;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public float* Next() => b + *_offset++;
     }
 }

@@ -46,6 +46,9 @@ internal unsafe interface IFloatVector<T> where T : struct, IFloatVector<T>
     /// <summary>x * 2^n for integers -252 &lt;= n &lt;= 254, given as 2^23 * 1.5 + n (see <see cref="VectorMath"/>).</summary>
     static abstract T ScaleByPowerOfTwo(T x, T biasedN);
 
+    /// <summary>As <see cref="ScaleByPowerOfTwo"/>, where x and the result are normal numbers: the exponents are added.</summary>
+    static abstract T ScaleNormal(T x, T biasedN);
+
     /// <summary>(a0+a1, a2+a3, ..., b0+b1, ...)</summary>
     static abstract T PairSums(T a, T b);
 

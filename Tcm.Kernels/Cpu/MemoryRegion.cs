@@ -15,7 +15,12 @@ internal sealed unsafe class MemoryRegion
     /// <exception cref="OutOfMemoryException">The system has no such memory.</exception>
     public MemoryRegion(long bytes)
     {
-        _block = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        bool large = bytes >= HugePages.Size;
+        _block = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, large ? (nuint)HugePages.Size : 64);
+        if (large)
+        {
+            HugePages.Advise(_block, bytes);
+        }
         Bytes = bytes;
         _free = [new Span(0, bytes)];
     }

@@ -176,7 +176,7 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
             float* a = A + ((long)row * K), y = Y + offset;
             for (int i = 0; i < count; i += Columns)
             {
-                Gemm<T>.TileTo(K, a, panels + ((long)i * K), Bias == null ? null : Bias + column + i, true,
+                Gemm<T>.TileTo(K, a, new Gemm<T>.PanelRows(panels + ((long)i * K)), Bias == null ? null : Bias + column + i, true,
                     Residual == null ? null : Residual + offset + i, y + i, N, Activation == Activation.Relu);
             }
             if (Activation is not (Activation.None or Activation.Relu))
