@@ -149,7 +149,7 @@ internal static class ConvolutionBenchmark
     /// spinning threads fall asleep.</summary>
     private static double Time(Action run)
     {
-        Thread.Sleep(20);
+        Thread.Sleep(100);
         run();
         double best = double.MaxValue;
         for (int i = 0; i < 3; i++)

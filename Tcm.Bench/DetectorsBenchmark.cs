@@ -49,7 +49,7 @@ internal static class DetectorsBenchmark
         using var ours = TextDetector.Load(weights, options);
         // The best of the evaluation's thresholds counts, so that regions of low score are kept; growth as PaddleOCR has it.
         var settings = new DbPostProcessingOptions { BinaryThreshold = 0.3f, BoxThreshold = 0.2f, UnclipRatio = 1.5f };
-        var others = peers.Select(p => new OnnxDetector(p, threads, settings)).ToList();
+        var others = peers.Select(p => new OnnxDetector(p, threads, settings, OnnxColours.Paddle)).ToList();
         var detectors = new List<Entry> { new(Path.GetFileNameWithoutExtension(weights), image => ours.Detect(image)) };
         detectors.AddRange(others.Select((o, i) => new Entry(Path.GetFileNameWithoutExtension(peers[i]), image => o.Detect(image, policy))));
         try

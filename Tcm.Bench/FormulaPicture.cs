@@ -7,7 +7,11 @@ namespace Tcm.Bench;
 internal static class FormulaPicture
 {
     /// <summary>(1,3,height,width), values in [-2, 2).</summary>
-    public static Tensor Create(Backend backend, int height, int width)
+    public static Tensor Create(Backend backend, int height, int width) =>
+        Tensor.From(backend, Values(height, width), [1, 3, height, width]);
+
+    /// <summary>The same on the host.</summary>
+    public static float[] Values(int height, int width)
     {
         var values = new float[3 * height * width];
         for (int c = 0, i = 0; c < 3; c++)
@@ -21,6 +25,6 @@ internal static class FormulaPicture
                 }
             }
         }
-        return Tensor.From(backend, values, [1, 3, height, width]);
+        return values;
     }
 }

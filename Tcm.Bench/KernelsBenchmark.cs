@@ -26,17 +26,20 @@ internal static class KernelsBenchmark
 
     public static Command Create()
     {
+        var family = new Option<string>("--family") { Description = "Only families whose name contains this." };
         var command = new Command("kernels", "The ladder of every kernel family on one device.")
         {
-            BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
+            family, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
         };
         command.SetAction(parsed => Run(parsed.GetValue(BenchOptions.Device)!, parsed.GetValue(BenchOptions.Threads),
-            parsed.GetValue(BenchOptions.Json)));
+            parsed.GetValue(family) ?? "", parsed.GetValue(BenchOptions.Json)));
         return command;
     }
 
-    private static int Run(string device, int threads, FileInfo? json)
+    private static int Run(string device, int threads, string only, FileInfo? json)
     {
+        // The copy is what the others are held against.
+        bool Wanted(string family) => family == "copy" || family.Contains(only, StringComparison.OrdinalIgnoreCase);
         var rows = new List<Row>();
         string description;
         using (var backend = Devices.Open(device, threads))
@@ -48,7 +51,7 @@ internal static class KernelsBenchmark
             foreach (var level in Enum.GetValues<SimdLevel>().Where(Simd.IsSupported))
             {
                 using var backend = new CpuBackend(threads, level);
-                rows.AddRange(new Ladder(backend, level.ToString(), PeakFlops.MeasureGflops(backend.Threads)).Measure());
+                rows.AddRange(new Ladder(backend, level.ToString(), PeakFlops.MeasureGflops(backend.Threads)) { Applies = Wanted }.Measure());
             }
         }
         else
@@ -58,7 +61,8 @@ internal static class KernelsBenchmark
             foreach (string rung in GpuLadder.Rungs(backend))
             {
                 double ceiling = GpuLadder.PrecisionOf(rung) == Precision.Fp32 ? peak : double.NaN;
-                rows.AddRange(new Ladder(backend, rung, ceiling) { Applies = GpuLadder.Choose(backend, rung) }.Measure());
+                var has = GpuLadder.Choose(backend, rung);
+                rows.AddRange(new Ladder(backend, rung, ceiling) { Applies = family => has(family) && Wanted(family) }.Measure());
             }
         }
         Console.WriteLine(description);

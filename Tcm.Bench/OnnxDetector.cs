@@ -5,26 +5,30 @@ using Tcm.Detect.Preprocessing;
 
 namespace Tcm.Bench;
 
-/// <summary>
-/// A DB detector of PaddleOCR, run by ONNX Runtime: our resizing and post-processing, its own colours (blue first, divided
-/// by 255, ImageNet's statistics) and network.
-/// </summary>
+/// <summary>How a network wants its colours: (value - mean) / deviation of each channel, on 0..255, in the network's order.</summary>
+internal sealed record OnnxColours(IReadOnlyList<double> Mean, IReadOnlyList<double> Deviation, bool BlueFirst)
+{
+    /// <summary>PaddleOCR's: ImageNet's statistics, blue first.</summary>
+    public static OnnxColours Paddle { get; } = new([0.485 * 255, 0.456 * 255, 0.406 * 255], [0.229 * 255, 0.224 * 255, 0.225 * 255], true);
+}
+
+/// <summary>A DB detector run by ONNX Runtime: our resizing and post-processing, its own colours and network.</summary>
 internal sealed class OnnxDetector : IDisposable
 {
-    // In the order of the network's channels.
-    private static readonly float[] Mean = [0.485f, 0.456f, 0.406f], Std = [0.229f, 0.224f, 0.225f];
-
     private readonly InferenceSession _session;
     private readonly RunOptions _run = new();
     private readonly DbPostProcessor _postProcessor;
     private readonly string _input;
+    private readonly OnnxColours _colours;
 
     /// <summary>Opens a model.</summary>
     /// <param name="path">The .onnx file.</param>
     /// <param name="threads">Threads, 0 for one a core.</param>
     /// <param name="options">Post-processing.</param>
-    public OnnxDetector(string path, int threads, DbPostProcessingOptions options)
+    /// <param name="colours">Of the input.</param>
+    public OnnxDetector(string path, int threads, DbPostProcessingOptions options, OnnxColours colours)
     {
+        _colours = colours;
         using var session = new SessionOptions
         {
             IntraOpNumThreads = threads > 0 ? threads : Environment.ProcessorCount,
@@ -58,21 +62,22 @@ internal sealed class OnnxDetector : IDisposable
             clock.Elapsed.TotalMilliseconds));
     }
 
-    private static float[] Normalize(PreparedImage prepared)
+    private float[] Normalize(PreparedImage prepared)
     {
         var size = prepared.Size;
         int plane = size.PaddedHeight * size.PaddedWidth;
         var pixels = new float[3 * plane];
         for (int channel = 0; channel < 3; channel++)
         {
-            float scale = 1 / (255 * Std[channel]), offset = -Mean[channel] / Std[channel];
+            float scale = (float)(1 / _colours.Deviation[channel]), offset = (float)(-_colours.Mean[channel] / _colours.Deviation[channel]);
+            int source = _colours.BlueFirst ? 2 - channel : channel;
             for (int y = 0; y < size.Height; y++)
             {
                 var row = prepared.Pixels.Span.Slice(y * prepared.RowStride, 3 * size.Width);
                 var target = pixels.AsSpan((channel * plane) + (y * size.PaddedWidth), size.Width);
                 for (int i = 0; i < target.Length; i++)
                 {
-                    target[i] = (row[(3 * i) + 2 - channel] * scale) + offset;
+                    target[i] = (row[(3 * i) + source] * scale) + offset;
                 }
             }
         }

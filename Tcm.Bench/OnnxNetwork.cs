@@ -12,29 +12,22 @@ internal sealed class OnnxNetwork : IDisposable
     private readonly OrtValue _input, _output;
     private readonly RunOptions _run = new();
 
-    /// <summary>Exports a model and opens it.</summary>
-    /// <param name="model">The model.</param>
+    /// <summary>Opens an exported network.</summary>
+    /// <param name="path">The .onnx file, for this size.</param>
     /// <param name="image">(1,3,height,width), normalised.</param>
     /// <param name="height">Rows.</param>
     /// <param name="width">Columns.</param>
     /// <param name="threads">Threads, 0 for one a core.</param>
-    public OnnxNetwork(ModelFile model, float[] image, int height, int width, int threads)
+    public OnnxNetwork(string path, float[] image, int height, int width, int threads)
     {
-        string path = Path.Combine(Path.GetTempPath(), $"tcm-{Guid.NewGuid():N}.onnx");
-        try
+        using (var options = new SessionOptions
         {
-            OnnxExport.Write(model, path, (height, width));
-            using var options = new SessionOptions
-            {
-                IntraOpNumThreads = threads > 0 ? threads : Environment.ProcessorCount,
-                InterOpNumThreads = 1,
-            };
+            IntraOpNumThreads = threads > 0 ? threads : Environment.ProcessorCount,
+            InterOpNumThreads = 1,
+        })
+        {
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", "1");
             _session = new InferenceSession(path, options);
-        }
-        finally
-        {
-            File.Delete(path);
         }
         _input = OrtValue.CreateTensorValueFromMemory(image, [1, 3, height, width]);
         long[] shape = [.. _session.OutputMetadata[OnnxExport.OutputName].Dimensions.Select(d => (long)d)];

@@ -6,8 +6,8 @@ using System.Text.Json.Nodes;
 namespace Tcm.Bench;
 
 /// <summary>
-/// <c>report</c>: the tables of docs/performance.md from the figures in docs/results, between two marks; what stands outside of
-/// them is written by people.
+/// <c>report</c>: the tables of docs/performance.md and docs/ladder.md from the figures in docs/results, between two marks; what
+/// stands outside of them is written by people.
 /// </summary>
 internal static class ReportCommand
 {
@@ -16,20 +16,36 @@ internal static class ReportCommand
     public static Command Create()
     {
         var docs = new Option<DirectoryInfo>("--docs") { DefaultValueFactory = _ => new DirectoryInfo("docs") };
-        var command = new Command("report", "Rewrites the tables of docs/performance.md from docs/results.") { docs };
+        var command = new Command("report", "Rewrites the tables of docs/performance.md and docs/ladder.md from docs/results.") { docs };
         command.SetAction(parsed =>
         {
-            string folder = parsed.GetValue(docs)!.FullName, page = Path.Combine(folder, "performance.md");
-            File.WriteAllText(page, Rewrite(File.ReadAllText(page), Path.Combine(folder, "results")));
+            string folder = parsed.GetValue(docs)!.FullName, results = Path.Combine(folder, "results");
+            Replace(Path.Combine(folder, "performance.md"), page => Rewrite(page, results));
+            Replace(Path.Combine(folder, "ladder.md"), page => RewriteLadder(page, results));
         });
         return command;
+
+        static void Replace(string path, Func<string, string> change) => File.WriteAllText(path, change(File.ReadAllText(path)));
     }
 
-    /// <summary>The page with tables of these results.</summary>
-    internal static string Rewrite(string page, string results)
+    /// <summary>docs/performance.md with tables of these results.</summary>
+    internal static string Rewrite(string page, string results) => Between(page, Tables(results));
+
+    /// <summary>docs/ladder.md with tables of these results: products and convolutions, a column for each rung.</summary>
+    internal static string RewriteLadder(string page, string results)
+    {
+        var text = new StringBuilder();
+        foreach (string file in Directory.EnumerateFiles(results, "kernels-*.json").Order(StringComparer.Ordinal))
+        {
+            Ladder(text, Read(results, Path.GetFileNameWithoutExtension(file)));
+        }
+        return Between(page, text.ToString());
+    }
+
+    private static string Between(string page, string made)
     {
         int begin = page.IndexOf(Begin, StringComparison.Ordinal), end = page.IndexOf(End, StringComparison.Ordinal);
-        return page[..(begin + Begin.Length)] + "\n\n" + Tables(results) + page[end..];
+        return page[..(begin + Begin.Length)] + "\n\n" + made + page[end..];
     }
 
     private static string Tables(string results)
@@ -40,6 +56,15 @@ internal static class ReportCommand
         Heads(text, Read(results, "heads-cpu"));
         Curved(text, Read(results, "curved"));
         return text.ToString();
+    }
+
+    private static void Ladder(StringBuilder text, JsonNode figures)
+    {
+        var rows = figures["rows"]!.AsArray().Where(r => (string)r!["family"]! is "linear" or "multiply" or "convolution").ToList();
+        var rungs = rows.Select(r => (string)r!["rung"]!).Distinct().ToList();
+        Table(text, $"GFLOP/s on {figures["description"]}", ["case", .. rungs],
+            rows.GroupBy(r => $"{r!["family"]} {r["case"]}").Select(g => (string[])[g.Key, .. rungs.Select(rung =>
+                g.FirstOrDefault(r => (string)r!["rung"]! == rung) is { } r ? Number(r["gflops"], 0) : "")]));
     }
 
     private static void Networks(StringBuilder text, params (string Name, JsonNode Figures)[] networks)

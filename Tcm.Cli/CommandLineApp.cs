@@ -16,24 +16,9 @@ internal static class CommandLineApp
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static int Run(IReadOnlyList<string> arguments, CliHost host, CancellationToken cancellation = default)
     {
-        var verbose = new Option<bool>("--verbose")
-        {
-            Description = "Show the stack of failures; TCM_VERBOSE=1 does the same.",
-            Recursive = true,
-        };
-        var root = new RootCommand("Finds text in photographs with TCM (CLIP and a DB head).")
-        {
-            DetectCommand.Create(host),
-            ConvertCommand.Create(host),
-            ExportCommand.Create(host),
-            InfoCommand.Create(host),
-            TraceCommand.Create(host),
-            EvalCommand.Create(host),
-            TrainCommand.Create(host),
-            DevicesCommand.Create(host),
-            SynthCommand.Create(host),
-            verbose,
-        };
+        var verbose = Verbose();
+        var root = Root(host);
+        root.Add(verbose);
         bool showStack = host.Verbose;
         try
         {
@@ -62,6 +47,26 @@ internal static class CommandLineApp
             return Report(e, host, showStack);
         }
     }
+
+    /// <summary>All commands.</summary>
+    internal static RootCommand Root(CliHost host) => new("Finds text in photographs with TCM (CLIP and a DB head).")
+    {
+        DetectCommand.Create(host),
+        ConvertCommand.Create(host),
+        ExportCommand.Create(host),
+        InfoCommand.Create(host),
+        TraceCommand.Create(host),
+        EvalCommand.Create(host),
+        TrainCommand.Create(host),
+        DevicesCommand.Create(host),
+        SynthCommand.Create(host),
+    };
+
+    private static Option<bool> Verbose() => new("--verbose")
+    {
+        Description = "Show the stack of failures; TCM_VERBOSE=1 does the same.",
+        Recursive = true,
+    };
 
     private static int Report(Exception e, CliHost host, bool showStack)
     {

@@ -10,6 +10,14 @@ namespace Tcm.Cli.Commands;
 /// <summary><c>tcm trace</c>: every named tensor of one forward pass, as numbers and as pictures.</summary>
 internal static class TraceCommand
 {
+    /// <summary>Parts between the trunk and the score map: what remains fits together without them.</summary>
+    private static readonly Dictionary<string, Func<TcmConfig, TcmConfig>> Parts = new()
+    {
+        ["language-prompt"] = config => config with { LanguagePrompt = false },
+        ["visual-prompt"] = config => config with { VisualPrompt = false },
+        ["context-decoder"] = config => config with { ContextDecoder = false },
+    };
+
     /// <summary>Builds the command.</summary>
     public static Command Create(CliHost host)
     {
@@ -26,6 +34,13 @@ internal static class TraceCommand
             Description = "Also save heat maps here: the mean over channels, and the first channel where there are several.",
             HelpName = "FOLDER",
         };
+        var side = ModelOptions.Number("--png-side", "Heat maps with a longer side are averaged down to at most this.", 4096, 16, 16384);
+        var without = new Option<string[]>("--without")
+        {
+            Description = $"Leave out a part of the network, as an untrained ablation: {string.Join(", ", Parts.Keys)}; may be repeated.",
+            HelpName = "PART",
+        };
+        without.AcceptOnlyFromAmong([.. Parts.Keys]);
         var raw = new Option<bool>("--raw") { Description = "Do not resize; only pad to multiples of 32." };
         var orientation = new Option<bool>("--apply-orientation") { Description = "Turn the picture upright by its EXIF data." };
         var command = new Command("trace", """
@@ -35,19 +50,22 @@ internal static class TraceCommand
               tcm trace photo.jpg --weights tcm-db.safetensors --out stages.safetensors --png maps
             """)
         {
-            image, output, png, raw, orientation,
+            image, output, png, side, without, raw, orientation,
         };
         model.AddTo(command);
         command.SetAction(parsed =>
         {
             var picture = ImageFile.Read(parsed.GetValue(image)!, parsed.GetValue(orientation));
-            using var detector = TextDetector.Load(model.Weights(parsed, host), model.Read(parsed));
+            var options = model.Read(parsed);
+            using var file = ModelFile.Open(model.Weights(parsed, host), options.TextHeads, options.DecoderHeads, options.Limits);
+            var config = parsed.GetValue(without)!.Distinct().Aggregate(file.Config, Leave);
+            using var detector = TextDetector.Load(file.Checkpoint, config, options);
             var stages = new StageCollector();
             detector.Trace(picture, stages, resize: !parsed.GetValue(raw));
             StageFile.Write(parsed.GetValue(output)!, stages.Stages);
             if (parsed.GetValue(png) is { } folder)
             {
-                SaveMaps(folder, stages.Stages);
+                SaveMaps(folder, stages.Stages, parsed.GetValue(side));
             }
             foreach (var stage in stages.Stages)
             {
@@ -58,7 +76,13 @@ internal static class TraceCommand
         return command;
     }
 
-    private static void SaveMaps(string folder, IEnumerable<Stage> stages)
+    private static TcmConfig Leave(TcmConfig config, string part)
+    {
+        var rest = Parts[part](config);
+        return config.HasTextBranch && rest != config ? rest : throw new UsageException($"--without {part}: the model has no such part");
+    }
+
+    private static void SaveMaps(string folder, IEnumerable<Stage> stages, int longest)
     {
         try
         {
@@ -89,10 +113,38 @@ internal static class TraceCommand
             string path = Path.Combine(folder, taken.Add(stage.Name) ? stage.Name : $"{stage.Name}-upper");
             if (channels > 1)
             {
-                HeatMap.Save(values[..(height * width)], width, height, $"{path}.first.png");
+                Save(values[..(height * width)], width, height, longest, $"{path}.first.png");
             }
-            HeatMap.Save(Mean(values, channels), width, height, $"{path}.png");
+            Save(Mean(values, channels), width, height, longest, $"{path}.png");
         }
+    }
+
+    private static void Save(ReadOnlySpan<float> plane, int width, int height, int longest, string path)
+    {
+        int block = (Math.Max(width, height) + longest - 1) / longest;
+        HeatMap.Save(BlockMeans(plane, width, height, block), (width + block - 1) / block, (height + block - 1) / block, path);
+    }
+
+    /// <summary>Means of square blocks; those at the right and lower edge may be smaller.</summary>
+    private static float[] BlockMeans(ReadOnlySpan<float> plane, int width, int height, int block)
+    {
+        int columns = (width + block - 1) / block, rows = (height + block - 1) / block;
+        var means = new float[rows * columns];
+        for (int i = 0; i < means.Length; i++)
+        {
+            int top = i / columns * block, left = i % columns * block;
+            int bottom = Math.Min(top + block, height), right = Math.Min(left + block, width);
+            double sum = 0;
+            for (int y = top; y < bottom; y++)
+            {
+                for (int x = left; x < right; x++)
+                {
+                    sum += plane[(y * width) + x];
+                }
+            }
+            means[i] = (float)(sum / ((bottom - top) * (right - left)));
+        }
+        return means;
     }
 
     private static float[] Mean(ReadOnlySpan<float> values, int channels)

@@ -15,6 +15,9 @@ internal static class HeatMap
     // Small planes are enlarged to about this many pixels a side, or nobody could see anything in a map of 20x20.
     private const int SmallestSide = 320;
 
+    // A vector is a strip of so many pixels at least, for the same reason.
+    private const int SmallestHeight = 16;
+
     /// <summary>Colour of a value in 0..1.</summary>
     public static SKColor Colour(float value)
     {
@@ -25,7 +28,7 @@ internal static class HeatMap
         return new SKColor(Mix(a.R, b.R, t), Mix(a.G, b.G, t), Mix(a.B, b.B, t));
     }
 
-    /// <summary>Writes a plane as PNG, from its least to its greatest finite value; whole pixels, never blurred.</summary>
+    /// <summary>Writes a plane as PNG, from its least to its greatest finite value; whole pixels, never blurred; a vector becomes a strip.</summary>
     /// <exception cref="Output.OutputException">It cannot be written.</exception>
     public static void Save(ReadOnlySpan<float> plane, int width, int height, string path)
     {
@@ -40,13 +43,14 @@ internal static class HeatMap
         }
         float scale = high > low ? 1 / (high - low) : 0;
         int zoom = Math.Max(1, SmallestSide / Math.Max(width, height));
-        using var bitmap = new SKBitmap(new SKImageInfo(width * zoom, height * zoom, SKColorType.Rgba8888, SKAlphaType.Opaque));
+        int tall = Math.Max(zoom, height == 1 ? SmallestHeight : 1);
+        using var bitmap = new SKBitmap(new SKImageInfo(width * zoom, height * tall, SKColorType.Rgba8888, SKAlphaType.Opaque));
         var pixels = bitmap.GetPixelSpan();
-        for (int y = 0, to = 0; y < height * zoom; y++)
+        for (int y = 0, to = 0; y < height * tall; y++)
         {
             for (int x = 0; x < width * zoom; x++, to += 4)
             {
-                var colour = Colour((plane[y / zoom * width + x / zoom] - low) * scale);
+                var colour = Colour((plane[y / tall * width + x / zoom] - low) * scale);
                 (pixels[to], pixels[to + 1], pixels[to + 2], pixels[to + 3]) = (colour.Red, colour.Green, colour.Blue, 255);
             }
         }

@@ -5,8 +5,9 @@ namespace Tcm.Detect.Training;
 
 /// <summary>
 /// Weights to start training from (tcm-model.md section 14): each tensor from the first given file that has it in the right
-/// shape, else random: Kaiming normal convolutions, truncated normal (0.02) linear layers, learnable tokens of standard
-/// deviation 1, small gammas. Every tensor has its own stream, so a change of one does not move the others.
+/// shape (CLIP's under the model's names, see <see cref="ClipInitialization"/>), else random: Kaiming normal convolutions,
+/// truncated normal (0.02) linear layers, learnable tokens of standard deviation 1, small gammas. Every tensor has its own
+/// stream, so a change of one does not move the others.
 /// </summary>
 internal sealed class InitialWeights : Checkpoint
 {
@@ -18,7 +19,7 @@ internal sealed class InitialWeights : Checkpoint
     /// <param name="seed">Of the random tensors.</param>
     public InitialWeights(TcmConfig config, IReadOnlyList<Checkpoint> files, int seed)
     {
-        _files = files;
+        _files = [.. files.Select(f => ClipInitialization.Adapt(f, config))];
         _seed = seed;
         Tensors = TcmParameters.Expected(config);
     }

@@ -17,7 +17,7 @@ public sealed class GradientCheckTests
     private const int MostElements = 40;
 
     /// <summary>An operation, the shapes of the operands that it is differentiated by, and the call.</summary>
-    private sealed record Check(Shape[] Operands, Func<Tensor[], Tensor> Forward)
+    internal sealed record Check(Shape[] Operands, Func<Tensor[], Tensor> Forward)
     {
         /// <summary>Operands in (0.1, 0.9) instead of (-1, 1) without (-0.1, 0.1), where a kink may lie.</summary>
         public bool Probabilities { get; init; }
@@ -117,7 +117,8 @@ public sealed class GradientCheckTests
         Assert.All(operations, name => Assert.Contains(Checks.Keys, key => key.Split(' ', ',')[0] == name));
     }
 
-    private static string? Failure(Backend backend, string name, Check check)
+    /// <summary>Where gradient and slope disagree, or null.</summary>
+    internal static string? Failure(Backend backend, string name, Check check)
     {
         using var scope = TensorScope.Begin();
         float[][] values = [.. check.Operands.Select((shape, i) => Values(shape, 20 + i, check.Probabilities))];

@@ -1,0 +1,26 @@
+using System.CommandLine;
+
+namespace Tcm.Bench;
+
+/// <summary>The benchmarks, one command each.</summary>
+internal static class BenchCommands
+{
+    /// <summary>All of them.</summary>
+    public static RootCommand Root() => new("Benchmarks of Tcm. Peers and ceilings are measured in the same run.")
+    {
+        NetworkBenchmark.Create(),
+        ConvolutionBenchmark.Create(),
+        KernelsBenchmark.Create(),
+        TrainingBenchmark.Create(),
+        TrainingKernelsBenchmark.Create(),
+        PostprocessBenchmark.Create(),
+        ColdStartBenchmark.Create(),
+        DetectorsBenchmark.Create(),
+        HeadsBenchmark.Create(),
+        CurvedBenchmark.Create(),
+        SoakBenchmark.Create(),
+        ReportCommand.Create(),
+        OnnxProcess.CreateMemory(),
+        OnnxProcess.CreateDetect(),
+    };
+}
