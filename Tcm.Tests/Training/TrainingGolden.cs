@@ -107,7 +107,7 @@ internal sealed class TrainingGolden : IDisposable
         }
         var golden = Npz.Read(SharedData.Golden($"train-{_head}.npz"));
         CompareGradients(json.RootElement.GetProperty(_referenceAux ? "grad_l2" : "grad_l2_intended_aux"), golden,
-            _referenceAux ? "grad/" : "grad_intended/");
+            _referenceAux ? "grad/" : "grad_intended/", json.RootElement.GetProperty("rel_grad_noise"));
         foreach (var (name, array) in golden.Where(g => g.Key.StartsWith("bn_after/", StringComparison.Ordinal)))
         {
             float[] actual = Store.Find(name["bn_after/".Length..])!.Value.ToArray();
@@ -140,7 +140,8 @@ internal sealed class TrainingGolden : IDisposable
         Assert.Equal(14, step);
     }
 
-    private void CompareGradients(JsonElement norms, Dictionary<string, NpyArray> golden, string prefix)
+    private void CompareGradients(JsonElement norms, Dictionary<string, NpyArray> golden, string prefix,
+        JsonElement noise)
     {
         double largest = norms.EnumerateObject().Max(n => n.Value.GetDouble());
         int compared = 0;
@@ -155,7 +156,12 @@ internal sealed class TrainingGolden : IDisposable
                 $"{norm.Name}: gradient of norm {actual}, expected {expected}");
             if (golden.TryGetValue(prefix + norm.Name, out var array))
             {
-                Assert.True(RelativeDistance(array.Floats, parameter.Gradient!.ToArray()) < 1e-3, norm.Name);
+                double distance = RelativeDistance(array.Floats, parameter.Gradient!.ToArray());
+                // The noise is the reference's own distance between single and double precision: at most 3e-5, but 2.5e-4 for
+                // PAN's vis_gamma, a sum whose terms cancel to 3e-4 of the largest gradient.
+                double tolerance = Math.Clamp(10 * noise.GetProperty(norm.Name).GetDouble(), 1e-3, 1e-2);
+                Assert.True(distance < tolerance,
+                    $"{norm.Name}: relative distance {distance} of a gradient of norm {expected}, tolerance {tolerance}");
                 compared++;
             }
         }
