@@ -5,7 +5,7 @@ namespace Tcm.Kernels.Convolution;
 /// <summary>
 /// Convolution while training on the CPU. The forward pass packs the filter and runs what inference runs; the input
 /// gradient of a stride-1 convolution is the convolution with the flipped, transposed filter, that of the 2x2 stride-2
-/// convolution is the transposed convolution; the weight gradient has an algorithm of its own.
+/// convolution is the transposed convolution; the weight gradient has algorithms of its own.
 /// </summary>
 internal sealed unsafe partial class CpuConvolution
 {
@@ -43,9 +43,21 @@ internal sealed unsafe partial class CpuConvolution
         }
         switch (backend.Level)
         {
-            case SimdLevel.Portable: CpuWeightGradient<Floats4>.Run(backend, shape, px, pdy, pdw); break;
-            case SimdLevel.Avx2: CpuWeightGradient<Floats8>.Run(backend, shape, px, pdy, pdw); break;
-            default: CpuWeightGradient<Floats16>.Run(backend, shape, px, pdy, pdw); break;
+            case SimdLevel.Portable: WeightGradient<Floats4>(shape, px, pdy, pdw); break;
+            case SimdLevel.Avx2: WeightGradient<Floats8>(shape, px, pdy, pdw); break;
+            default: WeightGradient<Floats16>(shape, px, pdy, pdw); break;
+        }
+    }
+
+    private void WeightGradient<T>(Conv2dShape shape, float* x, float* dy, float* dw) where T : struct, IFloatVector<T>
+    {
+        if (CpuWinogradWeightGradient<T>.Suits(shape))
+        {
+            CpuWinogradWeightGradient<T>.Run(backend, shape, x, dy, dw);
+        }
+        else
+        {
+            CpuWeightGradient<T>.Run(backend, shape, x, dy, dw);
         }
     }
 
