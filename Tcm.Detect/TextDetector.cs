@@ -47,6 +47,9 @@ public sealed partial class TextDetector : IDisposable
     /// <summary>The stages; tests look into them.</summary>
     internal DetectorStages Stages => _stages;
 
+    /// <summary>Logs, traces and metrics; tests measure what they cost.</summary>
+    internal DetectorMonitor Monitor => _monitor;
+
     /// <summary>Loads a model from a converted <c>.safetensors</c> file or an official <c>.pth</c> checkpoint.</summary>
     /// <param name="weightsPath">The file.</param>
     /// <param name="options">Device, sizes, post-processing; null for the defaults.</param>
@@ -91,16 +94,16 @@ public sealed partial class TextDetector : IDisposable
     /// <summary>Loads a model from tensors that are already at hand.</summary>
     /// <param name="checkpoint">The tensors; may be disposed afterwards.</param>
     /// <param name="config">What the model consists of.</param>
-    /// <param name="options">Device, sizes, post-processing.</param>
+    /// <param name="options">Device, sizes, post-processing; null for the defaults.</param>
     /// <exception cref="OptionException">An option makes no sense.</exception>
     /// <exception cref="DeviceException">The device is not there or has too little memory.</exception>
-    public static TextDetector Load(Checkpoint checkpoint, TcmConfig config, TextDetectorOptions options)
+    public static TextDetector Load(Checkpoint checkpoint, TcmConfig config, TextDetectorOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(options);
         long start = Stopwatch.GetTimestamp();
-        var extraction = Extractions(config, Checked(options));
+        options = Checked(options);
+        var extraction = Extractions(config, options);
         var device = SharedDevice.Open(options.Device, options.Threads, options.Precision);
         try
         {

@@ -14,12 +14,17 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// </summary>
 public static class TcmServiceCollectionExtensions
 {
+    /// <summary>Adds the detector, with the shipped model and the defaults unless another call says otherwise.</summary>
+    /// <param name="services">The services of a host.</param>
+    public static IServiceCollection AddTcmTextDetector(this IServiceCollection services) => AddTcmTextDetector(services, _ => { });
+
     /// <summary>Adds the detector.</summary>
     /// <param name="services">The services of a host.</param>
-    /// <param name="configure">Fills in the options; null for the shipped model with the defaults.</param>
-    public static IServiceCollection AddTcmTextDetector(this IServiceCollection services, Action<TextDetectorHostOptions>? configure = null)
+    /// <param name="configure">Fills in the options.</param>
+    public static IServiceCollection AddTcmTextDetector(this IServiceCollection services, Action<TextDetectorHostOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(configure);
         services.TryAddSingleton(s => Holder(s, Options.Options.DefaultName).Get());
         return Add(services, Options.Options.DefaultName, configure);
     }
@@ -34,15 +39,23 @@ public static class TcmServiceCollectionExtensions
         return AddTcmTextDetector(services, o => HostConfiguration.Apply(configuration, o));
     }
 
+    /// <summary>Adds a detector under a key, with the shipped model and the defaults unless another call says otherwise.</summary>
+    /// <param name="services">The services of a host.</param>
+    /// <param name="key">What <c>[FromKeyedServices]</c> asks for; also its name in logs, traces and metrics.</param>
+    /// <exception cref="ArgumentException">The key is empty.</exception>
+    public static IServiceCollection AddKeyedTcmTextDetector(this IServiceCollection services, string key) =>
+        AddKeyedTcmTextDetector(services, key, _ => { });
+
     /// <summary>Adds a detector under a key.</summary>
     /// <param name="services">The services of a host.</param>
     /// <param name="key">What <c>[FromKeyedServices]</c> asks for; also its name in logs, traces and metrics.</param>
-    /// <param name="configure">Fills in the options; null for the shipped model with the defaults.</param>
+    /// <param name="configure">Fills in the options.</param>
     /// <exception cref="ArgumentException">The key is empty.</exception>
     public static IServiceCollection AddKeyedTcmTextDetector(this IServiceCollection services, string key,
-        Action<TextDetectorHostOptions>? configure = null)
+        Action<TextDetectorHostOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(configure);
         ArgumentException.ThrowIfNullOrWhiteSpace(key);
         services.TryAddKeyedSingleton(key, (s, _) => Holder(s, key).Get());
         return Add(services, key, configure);
@@ -66,13 +79,9 @@ public static class TcmServiceCollectionExtensions
             ? $"no text detector: call services.{nameof(AddTcmTextDetector)}()"
             : $"no text detector '{key}': call services.{nameof(AddKeyedTcmTextDetector)}(\"{key}\")");
 
-    private static IServiceCollection Add(IServiceCollection services, string key, Action<TextDetectorHostOptions>? configure)
+    private static IServiceCollection Add(IServiceCollection services, string key, Action<TextDetectorHostOptions> configure)
     {
-        var options = services.AddOptions<TextDetectorHostOptions>(key).ValidateOnStart();
-        if (configure is not null)
-        {
-            options.Configure(configure);
-        }
+        services.AddOptions<TextDetectorHostOptions>(key).Configure(configure).ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TextDetectorHostOptions>, HostOptionsValidation>());
         if (!services.Any(d => d.ServiceType == typeof(DetectorHolder) && key.Equals(d.ServiceKey)))
         {
