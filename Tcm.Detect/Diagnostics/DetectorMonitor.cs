@@ -25,6 +25,8 @@ internal sealed class DetectorMonitor : IDisposable
         (_options, _backend, _head) = (options, model.Backend, model.Config.Head);
         Logger = options.Logger ?? NullLogger.Instance;
         Live.Add(this, _backend);
+        // The gauge is there from the first detector on, not from its first picture.
+        _ = DetectorTelemetry.Memory;
     }
 
     /// <summary>Where messages go.</summary>

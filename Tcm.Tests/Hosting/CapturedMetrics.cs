@@ -24,6 +24,7 @@ internal sealed class CapturedMetrics : IDisposable
         _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument, value, tags));
         _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Add(instrument, value, tags));
         _listener.Start();
+        Assert.NotNull(DetectorTelemetry.Memory);
     }
 
     public List<Instrument> Instruments { get; } = [];

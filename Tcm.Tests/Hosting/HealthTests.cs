@@ -21,6 +21,7 @@ public sealed class HealthTests
         var detector = services.GetRequiredService<TextDetector>();
         var healthy = await Check(services);
         Assert.Equal(HealthStatus.Healthy, healthy.Status);
+        TestContext.Current.TestOutputHelper?.WriteLine(healthy.Description!);
         Assert.Equal("cpu", healthy.Data["device"]);
         Assert.Equal(detector.Backend.Memory.InUse, healthy.Data["memoryInUse"]);
 
@@ -104,7 +105,7 @@ public sealed class HealthTests
         detector.Detect(ImageBuffer.From(new byte[736 * 736], 736, 736, PixelFormat.Gray8));
         long picture = Backend.MultiplyAdds - before - probe;
         Assert.InRange(probe, 1, picture / 300);
-        Assert.Empty(detector.RecordedPasses);
+        Assert.DoesNotContain(detector.RecordedPasses, p => p.Width == 32);
     }
 
     [Fact]

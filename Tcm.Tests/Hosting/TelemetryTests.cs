@@ -63,7 +63,7 @@ public sealed class TelemetryTests
         detector.Detect(ShippedDetector.Pictures[0]);
         metrics.Observe();
         var memory = detector.Backend.Memory;
-        Assert.True(memory.InUse > 1_000_000 && memory.Pooled > 0, memory.ToString());
+        Assert.True(memory.InUse > 0 && memory.Pooled > 0, memory.ToString());
         Assert.Equal([memory.InUse], metrics.Of("tcm.detect.memory", "tcm.memory.state", "in_use"));
         Assert.Equal([memory.Pooled], metrics.Of("tcm.detect.memory", "tcm.memory.state", "pooled"));
         detector.Dispose();
