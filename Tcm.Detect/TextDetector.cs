@@ -30,6 +30,7 @@ public sealed partial class TextDetector : IDisposable
             _stages.Dispose();
             model.Dispose();
             release();
+            DetectorLog.Disposed(_monitor.Logger);
         });
     }
 

@@ -3,13 +3,14 @@ using Microsoft.Extensions.Logging;
 namespace Tcm.Detect.Diagnostics;
 
 /// <summary>
-/// What a detector writes to its log. The numbers are part of the API (docs/api.md lists them): a new event gets a new one, and none is
-/// given twice. Thread-safe.
+/// What a detector writes to its log. The numbers are part of the API (docs/api.md lists them): a new event gets a new one, and
+/// none is given twice. Thread-safe.
 /// </summary>
 internal static partial class DetectorLog
 {
     [LoggerMessage(1, LogLevel.Information, "{Head} model of {Weights} loaded in {Milliseconds:F0} ms on {Device}: {Description}")]
-    public static partial void ModelLoaded(ILogger logger, string head, string weights, double milliseconds, string device, string description);
+    public static partial void ModelLoaded(ILogger logger, string head, string weights, double milliseconds, string device,
+        string description);
 
     [LoggerMessage(2, LogLevel.Information, "Warmed up for {Sizes} in {Milliseconds:F0} ms")]
     public static partial void WarmedUp(ILogger logger, string sizes, double milliseconds);

@@ -67,8 +67,8 @@ internal sealed class DetectorMonitor : IDisposable
         var timings = result.Timings;
         if (timings.Total > _options.SlowAfter.TotalMilliseconds && Logger.IsEnabled(LogLevel.Warning))
         {
-            DetectorLog.SlowPicture(Logger, Name(picture, result), timings.Total, timings.Preprocess, timings.Network, timings.Postprocess,
-                result.Regions.Count);
+            DetectorLog.SlowPicture(Logger, Name(picture, result), timings.Total, timings.Preprocess, timings.Network,
+                timings.Postprocess, result.Regions.Count);
         }
         else if (Logger.IsEnabled(LogLevel.Debug))
         {
@@ -83,7 +83,8 @@ internal sealed class DetectorMonitor : IDisposable
     /// <summary>A picture has no result.</summary>
     public void Failed(PictureRecord picture, Exception error)
     {
-        string type = error is OperationCanceledException ? typeof(OperationCanceledException).FullName! : error.GetType().FullName!;
+        // Those of tasks too.
+        string type = (error is OperationCanceledException ? typeof(OperationCanceledException) : error.GetType()).FullName!;
         if (DetectorTelemetry.Failures.Enabled)
         {
             var tags = Tags();
@@ -134,14 +135,8 @@ internal sealed class DetectorMonitor : IDisposable
         }
     }
 
-    /// <summary>The detector is gone.</summary>
-    public void Dispose()
-    {
-        if (Live.Remove(this))
-        {
-            DetectorLog.Disposed(Logger);
-        }
-    }
+    /// <summary>Its memory is not shown any more.</summary>
+    public void Dispose() => Live.Remove(this);
 
     private void Measure(DetectionResult result)
     {

@@ -4,8 +4,8 @@ using System.Diagnostics.Metrics;
 namespace Tcm.Detect.Diagnostics;
 
 /// <summary>
-/// Traces and metrics of all detectors of the process, for OpenTelemetry or any other listener of .NET; <c>docs/api.md</c> lists spans,
-/// instruments, units and tags. Without a listener they cost a few comparisons a picture. Thread-safe.
+/// Traces and metrics of all detectors of the process, for OpenTelemetry or any other listener of .NET; <c>docs/api.md</c> lists
+/// spans, instruments, units and tags. Without a listener they cost a few comparisons a picture. Thread-safe.
 /// </summary>
 public static class DetectorTelemetry
 {
@@ -48,18 +48,21 @@ public static class DetectorTelemetry
     internal static Histogram<double> StageDuration { get; } =
         Meter.CreateHistogram("tcm.detect.stage.duration", "s", "Time of a picture in one stage.", null, Seconds);
 
-    internal static ObservableGauge<long> Memory { get; } = Meter.CreateObservableGauge("tcm.detect.memory", DetectorMonitor.MemoryNow, "By",
-        "Memory of the devices' pools: lent, or kept for reuse.");
+    internal static ObservableGauge<long> Memory { get; } = Meter.CreateObservableGauge("tcm.detect.memory", DetectorMonitor.MemoryNow,
+        "By", "Memory of the devices' pools: lent, or kept for reuse.");
 
     private static string? Version => typeof(DetectorTelemetry).Assembly.GetName().Version?.ToString(3);
 
-    /// <summary>Begins a span of a stage below that of its picture, and makes it the current one; null without the latter.</summary>
+    /// <summary>
+    /// Begins a span of a stage below that of its picture, and makes it the current one; null without the latter.
+    /// </summary>
     internal static Activity? StartStage(string stage, Activity? picture) => picture is null
         ? null
         : Source.StartActivity($"tcm.{stage}", ActivityKind.Internal, picture.Context);
 
     /// <summary>Begins a span of a stage below the current one, if that is a span of a detector.</summary>
-    internal static Activity? StartStage(string stage) => StartStage(stage, Activity.Current is { } span && span.Source == Source ? span : null);
+    internal static Activity? StartStage(string stage) =>
+        StartStage(stage, Activity.Current is { } span && span.Source == Source ? span : null);
 
     /// <summary>Adds the span of a stage that is over.</summary>
     /// <param name="stage">Its name.</param>
@@ -72,7 +75,8 @@ public static class DetectorTelemetry
         if (picture is not null)
         {
             var began = DateTime.UtcNow - Stopwatch.GetElapsedTime(start);
-            using var span = Source.StartActivity(ActivityKind.Internal, picture.Context, [new("tcm.batch.size", pictures)], null, began, $"tcm.{stage}");
+            using var span = Source.StartActivity(ActivityKind.Internal, picture.Context, [new("tcm.batch.size", pictures)], null, began,
+                $"tcm.{stage}");
             span?.SetEndTime(began.AddMilliseconds(milliseconds));
         }
     }

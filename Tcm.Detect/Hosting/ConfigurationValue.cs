@@ -67,8 +67,8 @@ internal sealed class ConfigurationValue(IConfigurationSection section)
     }
 
     /// <summary>As above, of a whole configuration.</summary>
-    public static T Fields<T>(IEnumerable<ConfigurationValue> values, IReadOnlyDictionary<string, Func<T, ConfigurationValue, T>> readers,
-        T start, ICollection<string> errors)
+    public static T Fields<T>(IEnumerable<ConfigurationValue> values,
+        IReadOnlyDictionary<string, Func<T, ConfigurationValue, T>> readers, T start, ICollection<string> errors)
     {
         var result = start;
         foreach (var value in values)

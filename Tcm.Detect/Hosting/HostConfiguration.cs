@@ -4,8 +4,8 @@ using Tcm.Kernels;
 namespace Tcm.Detect.Hosting;
 
 /// <summary>
-/// Reads options from a configuration, without reflection, so that trimmed programs can. Unlike the binder of .NET it refuses names that
-/// it does not know: an option that is misspelt shall not be ignored. Thread-safe.
+/// Reads options from a configuration, without reflection, so that trimmed programs can. Unlike the binder of .NET it refuses names
+/// that it does not know: an option that is misspelt shall not be ignored. Thread-safe.
 /// </summary>
 internal static class HostConfiguration
 {
@@ -35,7 +35,8 @@ internal static class HostConfiguration
             [nameof(TextDetectorOptions.SlowAfter)] = (o, v) => o with { SlowAfter = v.Duration() },
         };
 
-    private static readonly Dictionary<string, Func<TextDetectorHostOptions, ConfigurationValue, TextDetectorHostOptions>> Fields = All();
+    private static readonly Dictionary<string, Func<TextDetectorHostOptions, ConfigurationValue, TextDetectorHostOptions>> Fields =
+        All();
 
     /// <summary>Names that a section may have at its top.</summary>
     public static IReadOnlyCollection<string> Names => Fields.Keys;
@@ -43,9 +44,14 @@ internal static class HostConfiguration
     /// <summary>Names that <see cref="TextDetectorOptions.Limits"/> may have.</summary>
     public static IReadOnlyCollection<string> LimitNames => LimitFields.Keys;
 
-    /// <summary>Takes over what a configuration says; what cannot be read is in <see cref="TextDetectorHostOptions.Unreadable"/>.</summary>
-    public static void Apply(IConfiguration configuration, TextDetectorHostOptions options) =>
-        ConfigurationValue.Fields(configuration.GetChildren().Select(c => new ConfigurationValue(c)), Fields, options, options.Unreadable);
+    /// <summary>
+    /// Takes over what a configuration says; what cannot be read is in <see cref="TextDetectorHostOptions.Unreadable"/>.
+    /// </summary>
+    public static void Apply(IConfiguration configuration, TextDetectorHostOptions options)
+    {
+        var values = configuration.GetChildren().Select(c => new ConfigurationValue(c));
+        ConfigurationValue.Fields(values, Fields, options, options.Unreadable);
+    }
 
     private static Dictionary<string, Func<TextDetectorHostOptions, ConfigurationValue, TextDetectorHostOptions>> All()
     {

@@ -13,7 +13,8 @@ internal sealed class HostOptionsValidation : IValidateOptions<TextDetectorHostO
         List<string> errors = [.. options.Unreadable];
         if (options.Weights is not null && string.IsNullOrWhiteSpace(options.Weights))
         {
-            errors.Add($"{nameof(TextDetectorHostOptions)}.{nameof(options.Weights)} is empty: expected a path, or null for the shipped model");
+            errors.Add($"{nameof(TextDetectorHostOptions)}.{nameof(options.Weights)} is empty: expected a path, or null for the shipped "
+                + "model");
         }
         if (options.Weights is not null && options.OpenWeights is not null)
         {

@@ -8,9 +8,10 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class TcmHealthChecksBuilderExtensions
 {
     /// <summary>
-    /// Adds a check of a detector that was added with <see cref="TcmServiceCollectionExtensions"/>: healthy if it is loaded and a pass
-    /// over 32x32 pixels works, which takes milliseconds; degraded while it is being loaded or nobody has asked for it yet; else the
-    /// failure status, with the reason. Never loads the detector. It waits for its turn on a busy device: give it a timeout.
+    /// Adds a check of a detector that was added with <see cref="TcmServiceCollectionExtensions"/>: healthy if it is loaded and a
+    /// pass over 32x32 pixels works, which takes milliseconds; degraded while it is being loaded or nobody has asked for it yet;
+    /// else the failure status, with the reason. Never loads the detector. It waits for its turn on a busy device: give it a
+    /// timeout.
     /// </summary>
     /// <param name="builder">What <c>services.AddHealthChecks()</c> returns.</param>
     /// <param name="name">Name of the check.</param>

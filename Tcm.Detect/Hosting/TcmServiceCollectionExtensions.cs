@@ -8,9 +8,9 @@ using Tcm.Detect.Hosting;
 namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>
-/// Adds <see cref="TextDetector"/>s to a container: singletons, loaded while the host starts or when they are first wanted, disposed
-/// with the container. Several calls for one key fill in the same options, one after the other. Thread-safe as far as the collection
-/// is.
+/// Adds <see cref="TextDetector"/>s to a container: singletons, loaded while the host starts or when they are first wanted,
+/// disposed with the container. Several calls for one key fill in the same options, one after the other. Thread-safe as far as the
+/// collection is.
 /// </summary>
 public static class TcmServiceCollectionExtensions
 {
@@ -31,8 +31,8 @@ public static class TcmServiceCollectionExtensions
 
     /// <summary>Adds the detector as a configuration says.</summary>
     /// <param name="services">The services of a host.</param>
-    /// <param name="configuration">A section with members of <see cref="TextDetectorHostOptions"/> and <see cref="TextDetectorOptions"/>
-    /// (docs/api.md has an example); a name that is neither is an error when the host starts.</param>
+    /// <param name="configuration">A section with members of <see cref="TextDetectorHostOptions"/> and <see
+    /// cref="TextDetectorOptions"/> (docs/api.md has an example); a name that is neither is an error when the host starts.</param>
     public static IServiceCollection AddTcmTextDetector(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
@@ -82,7 +82,8 @@ public static class TcmServiceCollectionExtensions
     private static IServiceCollection Add(IServiceCollection services, string key, Action<TextDetectorHostOptions> configure)
     {
         services.AddOptions<TextDetectorHostOptions>(key).Configure(configure).ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TextDetectorHostOptions>, HostOptionsValidation>());
+        services.TryAddEnumerable(
+            ServiceDescriptor.Singleton<IValidateOptions<TextDetectorHostOptions>, HostOptionsValidation>());
         if (!services.Any(d => d.ServiceType == typeof(DetectorHolder) && key.Equals(d.ServiceKey)))
         {
             services.AddKeyedSingleton(key, (s, _) => new DetectorHolder(s, key));

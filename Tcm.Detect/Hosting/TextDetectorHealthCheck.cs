@@ -20,7 +20,8 @@ internal sealed class TextDetectorHealthCheck(DetectorHolder holder) : IHealthCh
         try
         {
             // A device that hangs does not look at the token.
-            await Task.Run(() => detector.Probe(cancellationToken), cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Task.Run(() => detector.Probe(cancellationToken), cancellationToken).WaitAsync(cancellationToken)
+                .ConfigureAwait(false);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

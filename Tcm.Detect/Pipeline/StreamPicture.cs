@@ -34,46 +34,40 @@ internal sealed class StreamPicture(string id, PictureRecord record)
     /// <summary>Whether an exception is the picture's own misfortune and not the end of the run.</summary>
     public static bool IsOwn(Exception e) => e is (TcmException and not DeviceException) or OutOfMemoryException;
 
-    public void Succeed(DetectionResult result)
-    {
-        if (End())
-        {
-            record.Succeed(result);
-            _output.TrySetResult(new DetectionOutput(id, result, null));
-        }
-    }
+    public void Succeed(DetectionResult result) =>
+        End(() => record.Succeed(result), () => _output.TrySetResult(new DetectionOutput(id, result, null)));
 
     /// <summary>The picture has an error; the run goes on.</summary>
-    public void Fail(Exception error)
-    {
-        if (End())
-        {
-            record.Fail(error);
-            _output.TrySetResult(new DetectionOutput(id, null, error));
-        }
-    }
+    public void Fail(Exception error) =>
+        End(() => record.Fail(error), () => _output.TrySetResult(new DetectionOutput(id, null, error)));
 
     /// <summary>The run ends where the consumer comes to this picture.</summary>
-    public void Break(Exception error)
-    {
-        if (End())
-        {
-            record.Fail(error);
-            _output.TrySetException(error);
-        }
-    }
+    public void Break(Exception error) => End(() => record.Fail(error), () => _output.TrySetException(error));
 
     /// <summary>Waits until no stage works on the picture.</summary>
     public async Task SettleAsync()
     {
         await ((Task)Preparation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Finishing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (End())
-        {
-            record.Abandon();
-        }
+        End(record.Abandon, () => { });
     }
 
-    // Errors may come from several stages, and when the run stops; the first counts.
-    private bool End() => Interlocked.Exchange(ref _ended, 1) == 0;
+    // Errors may come from several stages, and when the run stops; the first counts. A logger or listener that throws ends the run:
+    // the consumer must not wait for a picture that is done.
+    private void End(Action tell, Action complete)
+    {
+        if (Interlocked.Exchange(ref _ended, 1) == 0)
+        {
+            try
+            {
+                tell();
+            }
+            catch (Exception e)
+            {
+                _output.TrySetException(e);
+                return;
+            }
+            complete();
+        }
+    }
 }

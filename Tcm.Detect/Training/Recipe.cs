@@ -72,7 +72,8 @@ public sealed record DataSection
     public double Weight { get; set; } = 1;
 
     /// <summary>Settings of a renderer of scenes, passed on as they are: <c>backgrounds</c>, <c>fonts</c>, <c>level</c>, <c>size</c>.</summary>
-    public IReadOnlyDictionary<string, string> Scenes { get; set; } = ReadOnlyDictionary<string, string>.Empty;
+    public IReadOnlyDictionary<string, string> Scenes { get; set; } =
+        ReadOnlyDictionary<string, string>.Empty;
 
     /// <summary>Overrides <see cref="AugmentationSection.Scale"/> for this member.</summary>
     public IReadOnlyList<double>? Scale { get; set; }

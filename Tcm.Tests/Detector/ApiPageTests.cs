@@ -69,7 +69,7 @@ public sealed partial class ApiPageTests : IDisposable
     [Fact]
     public async Task Its_examples_of_a_host_run()
     {
-        string json = Assert.Single(DocPage.Of("docs/api.md").Fences, f => f.Language == "json").Lines.Aggregate("", (a, b) => $"{a}{b}\n");
+        string json = string.Join('\n', Assert.Single(DocPage.Of("docs/api.md").Fences, f => f.Language == "json").Lines);
         // The page's paths and devices are somebody's own.
         json = json.Replace("models/tcm-db.safetensors", ShippedModel.Find()!.Replace('\\', '/'));
         var builder = Host.CreateEmptyApplicationBuilder(null);

@@ -13,7 +13,8 @@ internal sealed class CapturedLog : ILoggerProvider
     public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName);
 
     /// <summary>The entries of an event.</summary>
-    public IReadOnlyList<Entry> Of(int id) => [.. _entries.Where(e => e.Event.Id == id && e.Category.StartsWith("Tcm.", StringComparison.Ordinal))];
+    public IReadOnlyList<Entry> Of(int id) =>
+        [.. _entries.Where(e => e.Event.Id == id && e.Category.StartsWith("Tcm.", StringComparison.Ordinal))];
 
     public void Dispose()
     {

@@ -21,7 +21,6 @@ public sealed class HealthTests
         var detector = services.GetRequiredService<TextDetector>();
         var healthy = await Check(services);
         Assert.Equal(HealthStatus.Healthy, healthy.Status);
-        TestContext.Current.TestOutputHelper?.WriteLine(healthy.Description!);
         Assert.Equal("cpu", healthy.Data["device"]);
         Assert.Equal(detector.Backend.Memory.InUse, healthy.Data["memoryInUse"]);
 
@@ -37,7 +36,9 @@ public sealed class HealthTests
         Assert.IsType<DeviceException>(failed.Exception);
 
         detector.Stages.Entering = null;
-        Assert.Equal(HealthStatus.Healthy, (await Check(services)).Status);
+        healthy = await Check(services);
+        Assert.Equal(HealthStatus.Healthy, healthy.Status);
+        TestContext.Current.TestOutputHelper?.WriteLine(healthy.Description!);
         detector.Dispose();
         var disposed = await Check(services);
         Assert.Equal((HealthStatus.Unhealthy, "disposed"), (disposed.Status, disposed.Description));
@@ -114,11 +115,13 @@ public sealed class HealthTests
         var collection = new ServiceCollection();
         collection.AddLogging().AddHealthChecks().AddTcmTextDetector(key: "signs");
         await using var services = collection.BuildServiceProvider();
-        var error = await Assert.ThrowsAnyAsync<InvalidOperationException>(() => services.GetRequiredService<HealthCheckService>().CheckHealthAsync());
+        var error = await Assert.ThrowsAnyAsync<InvalidOperationException>(
+            () => services.GetRequiredService<HealthCheckService>().CheckHealthAsync());
         Assert.Contains("AddKeyedTcmTextDetector(\"signs\")", error.Message);
     }
 
-    private static ServiceProvider Build(Action<TextDetectorHostOptions> configure, HealthStatus? failure = null, TimeSpan? timeout = null)
+    private static ServiceProvider Build(Action<TextDetectorHostOptions> configure, HealthStatus? failure = null,
+        TimeSpan? timeout = null)
     {
         var services = new ServiceCollection();
         services.AddLogging().AddTcmTextDetector(configure).AddHealthChecks()
@@ -126,7 +129,8 @@ public sealed class HealthTests
         return services.BuildServiceProvider();
     }
 
-    private static void Small(TextDetectorHostOptions options) => (options.Detector, options.LoadOnStart) = (ShippedDetector.Options, false);
+    private static void Small(TextDetectorHostOptions options) =>
+        (options.Detector, options.LoadOnStart) = (ShippedDetector.Options, false);
 
     private static async Task<HealthReportEntry> Check(ServiceProvider services)
     {

@@ -84,7 +84,8 @@ public sealed class HostConfigurationTests
     [Fact]
     public void All_mistakes_are_told_at_once()
     {
-        var error = Assert.Throws<OptionsValidationException>(() => Read("""{ "A": 1, "Threads": "x", "Limits": { "B": 1, "C": 2 }, "MaxSide": 1 }"""));
+        var error = Assert.Throws<OptionsValidationException>(
+            () => Read("""{ "A": 1, "Threads": "x", "Limits": { "B": 1, "C": 2 }, "MaxSide": 1 }"""));
         Assert.Equal(5, error.Failures.Count());
     }
 

@@ -101,7 +101,8 @@ public sealed class HostTests : IDisposable
             ?? Assert.IsType<OptionsValidationException>(error).Failures;
         Assert.Contains(failures, f => f.StartsWith("TextDetectorHostOptions.Weights is empty", StringComparison.Ordinal));
         Assert.Contains(failures, f => f.StartsWith("TextDetectorOptions.ShortSide = -1: ", StringComparison.Ordinal));
-        Assert.Contains(failures, f => f.StartsWith("text detector 'signs': TextDetectorHostOptions.WarmUpSizes = 0x5", StringComparison.Ordinal));
+        Assert.Contains(failures,
+            f => f.StartsWith("text detector 'signs': TextDetectorHostOptions.WarmUpSizes = 0x5", StringComparison.Ordinal));
     }
 
     [Fact]

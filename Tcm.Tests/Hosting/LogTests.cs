@@ -69,6 +69,17 @@ public sealed class LogTests
     }
 
     [Fact]
+    public async Task A_logger_that_throws_ends_the_run_and_leaves_nothing_behind()
+    {
+        var detector = ShippedDetector.Open(ShippedDetector.Options with { Logger = new Broken() });
+        Assert.Throws<NotSupportedException>(() => detector.Detect(ShippedDetector.Pictures[0]));
+        await Assert.ThrowsAsync<NotSupportedException>(
+            () => ShippedDetector.Soon(Sources.ToList(detector.DetectManyAsync(Sources.Of(ShippedDetector.Pictures)))));
+        Assert.Throws<NotSupportedException>(detector.Dispose);
+        Assert.Throws<ObjectDisposedException>(() => detector.Backend.Allocate(16));
+    }
+
+    [Fact]
     public void Events_are_those_of_the_page()
     {
         var events = typeof(DetectorLog).GetMethods(BindingFlags.Public | BindingFlags.Static)
@@ -86,6 +97,16 @@ public sealed class LogTests
         Assert.Equal(7, metrics.Instruments.Count);
         string page = DocPage.Of("docs/api.md").Text;
         Assert.All(metrics.Instruments, i => Assert.Contains($"| `{i.Name}` | {i.GetType().Name.Split('`')[0]} | `{i.Unit}` |", page));
+    }
+
+    private sealed class Broken : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel == LogLevel.Debug;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) => throw new NotSupportedException();
     }
 
     private CapturedLog.Entry Single(int id, LogLevel level)

@@ -29,9 +29,12 @@ public sealed class TelemetryTests
         Assert.Equal(results.Sum(r => r.Regions.Count), metrics.Sum("tcm.detect.regions"));
         Assert.Equal(pictures.Sum(p => p.Width * p.Height), metrics.Sum("tcm.detect.pixels"));
         Assert.Equal(results.Sum(r => r.Timings.Total) / 1000, metrics.Sum("tcm.detect.duration"), 9);
-        Assert.Equal(results.Sum(r => r.Timings.Preprocess) / 1000, metrics.Sum("tcm.detect.stage.duration", "tcm.stage", "preprocess"), 9);
-        Assert.Equal(results.Sum(r => r.Timings.Network) / 1000, metrics.Sum("tcm.detect.stage.duration", "tcm.stage", "network"), 9);
-        Assert.Equal(results.Sum(r => r.Timings.Postprocess) / 1000, metrics.Sum("tcm.detect.stage.duration", "tcm.stage", "postprocess"), 9);
+        Assert.Equal(results.Sum(r => r.Timings.Preprocess) / 1000,
+            metrics.Sum("tcm.detect.stage.duration", "tcm.stage", "preprocess"), 9);
+        Assert.Equal(results.Sum(r => r.Timings.Network) / 1000,
+            metrics.Sum("tcm.detect.stage.duration", "tcm.stage", "network"), 9);
+        Assert.Equal(results.Sum(r => r.Timings.Postprocess) / 1000,
+            metrics.Sum("tcm.detect.stage.duration", "tcm.stage", "postprocess"), 9);
         Assert.Empty(metrics.Of("tcm.detect.failures"));
     }
 
@@ -49,7 +52,8 @@ public sealed class TelemetryTests
 
         Assert.Equal(1, metrics.Sum("tcm.detect.pictures"));
         Assert.Equal(4, metrics.Sum("tcm.detect.failures"));
-        foreach (var type in (Type[])[typeof(ImageLimitException), typeof(TcmException), typeof(OperationCanceledException), typeof(IOException)])
+        Type[] types = [typeof(ImageLimitException), typeof(TcmException), typeof(OperationCanceledException), typeof(IOException)];
+        foreach (var type in types)
         {
             Assert.Equal(1, metrics.Sum("tcm.detect.failures", "error.type", type.FullName));
         }
