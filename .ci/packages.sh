@@ -10,6 +10,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 picture=$root/Tcm.Tests/Assets/sample.png
 version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' Directory.Build.props)
+hosting=$(sed -n 's:.*Include="Microsoft.Extensions.Hosting" Version="\(.*\)" />.*:\1:p' Directory.Packages.props)
 skia=$(sed -n 's:.*Include="SkiaSharp" Version="\(.*\)" />.*:\1:p' Directory.Packages.props)
 
 echo "-- the console sample, in the repository"
@@ -68,6 +69,16 @@ if dotnet restore "${trimmed[@]}" >"$work/restore.txt" 2>&1; then
     # The path on the CPU takes nothing of ILGPU along.
     test ! -e "$work/trimmed/ILGPU.dll"
     du -sb "$work/trimmed"
+
+    echo "-- in a host, trimmed too: the whole of registration, configuration and health check"
+    mkdir "$work/hosted"
+    sed 's:<PackageReference Include="SkiaSharp" .*/>:<PackageReference Include="Microsoft.Extensions.Hosting" Version="'"$hosting"'" />:; /SkiaSharp/d' \
+        "$work/app/app.csproj" >"$work/hosted/app.csproj"
+    cp "$root/.ci/hosted.cs" "$work/hosted/"
+    cd "$work/hosted"
+    dotnet publish -c Release -v q "${trimmed[@]}" -o "$work/hosted/out"
+    "$work/hosted/out/app" | tee "$work/hosted.txt"
+    test "$(cat "$work/hosted.txt")" = "0 regions, Healthy"
 elif grep -q 'NU1101\|NU1301' "$work/restore.txt"; then
     # Packs of the runtime and of the linker come from the configured sources, which a machine need not reach.
     echo "SKIPPED: the packs for a trimmed program are not to be had here"

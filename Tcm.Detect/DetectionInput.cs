@@ -10,10 +10,20 @@ namespace Tcm.Detect;
 /// </param>
 public sealed record DetectionInput(string Id, Func<CancellationToken, ValueTask<ImageBuffer>> Load)
 {
+    /// <summary>Returned with the result; need not be unique.</summary>
+    public string Id { get; init; } = Id ?? throw new ArgumentNullException(nameof(Id));
+
+    /// <summary>Fetches and decodes the picture.</summary>
+    public Func<CancellationToken, ValueTask<ImageBuffer>> Load { get; init; } = Load ?? throw new ArgumentNullException(nameof(Load));
+
     /// <summary>A picture that is loaded by a function that does not wait, such as a decoder.</summary>
     /// <param name="id">Returned with the result.</param>
     /// <param name="load">Fetches and decodes.</param>
-    public static DetectionInput From(string id, Func<ImageBuffer> load) => new(id, _ => ValueTask.FromResult(load()));
+    public static DetectionInput From(string id, Func<ImageBuffer> load)
+    {
+        ArgumentNullException.ThrowIfNull(load);
+        return new(id, _ => ValueTask.FromResult(load()));
+    }
 }
 
 /// <summary>

@@ -16,7 +16,7 @@ public sealed partial class TextDetector
     {
         ArgumentNullException.ThrowIfNull(image);
         using var call = _gate.Enter();
-        return _stages.Run(image, cancellation);
+        return Run(image, cancellation);
     }
 
     /// <summary>Finds the text in the pixels of a frame or a bitmap; they are copied, and not looked at after the call.</summary>
@@ -36,7 +36,7 @@ public sealed partial class TextDetector
         CancellationToken cancellation = default)
     {
         using var call = _gate.Enter();
-        return _stages.Run(Copy(pixels, width, height, stride, format), cancellation);
+        return Run(pixels, width, height, stride, format, cancellation);
     }
 
     /// <summary>Finds the text in one picture on a thread of the pool.</summary>
@@ -47,7 +47,7 @@ public sealed partial class TextDetector
     public Task<DetectionResult> DetectAsync(ImageBuffer image, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(image);
-        return InPool(_gate.Enter(), () => _stages.Run(image, cancellation));
+        return InPool(_gate.Enter(), () => Run(image, cancellation));
     }
 
     /// <summary>Finds the text in the pixels of a frame or a bitmap on a thread of the pool.</summary>
@@ -62,7 +62,7 @@ public sealed partial class TextDetector
     /// <exception cref="ObjectDisposedException">The detector was disposed before the call; thrown at once.</exception>
     public Task<DetectionResult> DetectAsync(ReadOnlyMemory<byte> pixels, int width, int height, int stride, PixelFormat format,
         CancellationToken cancellation = default) =>
-        InPool(_gate.Enter(), () => _stages.Run(Copy(pixels.Span, width, height, stride, format), cancellation));
+        InPool(_gate.Enter(), () => Run(pixels.Span, width, height, stride, format, cancellation));
 
     /// <summary>
     /// Finds the text in every picture of a source. Loading, resizing, network and post-processing of different pictures overlap;
@@ -87,7 +87,7 @@ public sealed partial class TextDetector
         options ??= new DetectManyOptions();
         options.Validate();
         using var call = _gate.Enter();
-        return DetectionStream.Run(_gate, _stages, pictures, options, cancellation);
+        return DetectionStream.Run(_gate, _stages, _monitor, pictures, options, cancellation);
     }
 
     private static async Task<DetectionResult> InPool(CallGate.Call call, Func<DetectionResult> work)
@@ -99,9 +99,39 @@ public sealed partial class TextDetector
         }
     }
 
-    private ImageBuffer Copy(ReadOnlySpan<byte> pixels, int width, int height, int stride, PixelFormat format)
+    private DetectionResult Run(ReadOnlySpan<byte> pixels, int width, int height, int stride, PixelFormat format,
+        CancellationToken cancellation)
     {
-        _options.Limits.CheckPicture(width, height);
-        return ImageBuffer.From(pixels, width, height, format, stride);
+        var record = _monitor.Begin(width, height);
+        DetectionResult result;
+        try
+        {
+            _options.Limits.CheckPicture(width, height);
+            result = _stages.Run(ImageBuffer.From(pixels, width, height, format, stride), cancellation);
+        }
+        catch (Exception e)
+        {
+            record.Fail(e);
+            throw;
+        }
+        record.Succeed(result);
+        return result;
+    }
+
+    private DetectionResult Run(ImageBuffer image, CancellationToken cancellation)
+    {
+        var record = _monitor.Begin(image.Width, image.Height);
+        DetectionResult result;
+        try
+        {
+            result = _stages.Run(image, cancellation);
+        }
+        catch (Exception e)
+        {
+            record.Fail(e);
+            throw;
+        }
+        record.Succeed(result);
+        return result;
     }
 }

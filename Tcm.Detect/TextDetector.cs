@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using Tcm.Detect.Diagnostics;
 using Tcm.Detect.Heads;
 using Tcm.Detect.Models;
 using Tcm.Detect.Pipeline;
@@ -15,16 +17,20 @@ public sealed partial class TextDetector : IDisposable
     private readonly DetectorStages _stages;
     private readonly CallGate _gate;
     private readonly TextDetectorOptions _options;
+    private readonly DetectorMonitor _monitor;
 
     private TextDetector(TcmModel model, Func<Extraction> extraction, TextDetectorOptions options, Action release)
     {
         _options = options;
         _stages = new DetectorStages(model, extraction, options);
+        _monitor = new DetectorMonitor(model, options);
         _gate = new CallGate(this, () =>
         {
+            _monitor.Dispose();
             _stages.Dispose();
             model.Dispose();
             release();
+            DetectorLog.Disposed(_monitor.Logger);
         });
     }
 
@@ -41,6 +47,9 @@ public sealed partial class TextDetector : IDisposable
 
     /// <summary>The stages; tests look into them.</summary>
     internal DetectorStages Stages => _stages;
+
+    /// <summary>Logs, traces and metrics; tests measure what they cost.</summary>
+    internal DetectorMonitor Monitor => _monitor;
 
     /// <summary>Loads a model from a converted <c>.safetensors</c> file or an official <c>.pth</c> checkpoint.</summary>
     /// <param name="weightsPath">The file.</param>
@@ -86,16 +95,23 @@ public sealed partial class TextDetector : IDisposable
     /// <summary>Loads a model from tensors that are already at hand.</summary>
     /// <param name="checkpoint">The tensors; may be disposed afterwards.</param>
     /// <param name="config">What the model consists of.</param>
-    /// <param name="options">Device, sizes, post-processing.</param>
+    /// <param name="options">Device, sizes, post-processing; null for the defaults.</param>
     /// <exception cref="OptionException">An option makes no sense.</exception>
     /// <exception cref="DeviceException">The device is not there or has too little memory.</exception>
-    public static TextDetector Load(Checkpoint checkpoint, TcmConfig config, TextDetectorOptions options)
+    public static TextDetector Load(Checkpoint checkpoint, TcmConfig config, TextDetectorOptions? options = null)
     {
-        var extraction = Extractions(config, Checked(options));
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        ArgumentNullException.ThrowIfNull(config);
+        long start = Stopwatch.GetTimestamp();
+        options = Checked(options);
+        var extraction = Extractions(config, options);
         var device = SharedDevice.Open(options.Device, options.Threads, options.Precision);
         try
         {
-            return new TextDetector(new TcmModel(checkpoint, config, device.Backend), extraction, options, device.Dispose);
+            var detector = new TextDetector(new TcmModel(checkpoint, config, device.Backend), extraction, options, device.Dispose);
+            DetectorLog.ModelLoaded(detector._monitor.Logger, config.Head, checkpoint.Path,
+                Stopwatch.GetElapsedTime(start).TotalMilliseconds, device.Backend.Name, device.Backend.Description);
+            return detector;
         }
         catch
         {
@@ -133,12 +149,26 @@ public sealed partial class TextDetector : IDisposable
     /// </summary>
     /// <param name="sizes">Sizes of pictures to come, before any resize; none for a square one.</param>
     /// <exception cref="ImageLimitException">A size is beyond the limits, or none at all.</exception>
+    /// <exception cref="DeviceException">The device failed or has too little memory.</exception>
     /// <exception cref="ObjectDisposedException">The detector was disposed before the call.</exception>
-    public void WarmUp(params (int Width, int Height)[] sizes)
+    public void WarmUp(params (int Width, int Height)[] sizes) => WarmUp(sizes, CancellationToken.None);
+
+    /// <summary>As <see cref="WarmUp(ValueTuple{int, int}[])"/>.</summary>
+    /// <param name="sizes">Sizes of pictures to come, before any resize; none for a square one.</param>
+    /// <param name="cancellation">Looked at before each stage and between the blocks of the network.</param>
+    /// <exception cref="OperationCanceledException">Cancelled; the detector stays usable.</exception>
+    /// <exception cref="ImageLimitException">A size is beyond the limits, or none at all.</exception>
+    /// <exception cref="DeviceException">The device failed or has too little memory.</exception>
+    /// <exception cref="ObjectDisposedException">The detector was disposed before the call.</exception>
+    public void WarmUp(IReadOnlyCollection<(int Width, int Height)> sizes, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(sizes);
         using var call = _gate.Enter();
-        foreach (var (width, height) in sizes.Length == 0 ? [(_options.ShortSide, _options.ShortSide)] : sizes.Distinct())
+        int side = (int)Math.Min(_options.ShortSide, Math.Sqrt(_options.Limits.MaxPixels));
+        (int Width, int Height)[] distinct = sizes.Count == 0 ? [(side, side)] : [.. sizes.Distinct()];
+        using var span = DetectorTelemetry.Source.StartActivity("tcm.warm_up");
+        long start = Stopwatch.GetTimestamp();
+        foreach (var (width, height) in distinct)
         {
             if (width <= 0 || height <= 0)
             {
@@ -148,9 +178,11 @@ public sealed partial class TextDetector : IDisposable
             var picture = ImageBuffer.FromOwnedRgb(new byte[3L * width * height], width, height);
             for (int i = 0; i < _stages.Passes.WarmUps; i++)
             {
-                _stages.Run(picture, CancellationToken.None);
+                _stages.Run(picture, cancellation);
             }
         }
+        DetectorLog.WarmedUp(_monitor.Logger, string.Join(", ", distinct.Select(s => $"{s.Width}x{s.Height}")),
+            Stopwatch.GetElapsedTime(start).TotalMilliseconds);
     }
 
     /// <summary>
@@ -161,7 +193,17 @@ public sealed partial class TextDetector : IDisposable
     public void TrimMemory()
     {
         using var call = _gate.Enter();
+        long before = Backend.Memory.Pooled;
         _stages.TrimMemory();
+        DetectorLog.MemoryTrimmed(_monitor.Logger, before, Backend.Memory.Pooled);
+    }
+
+    /// <summary>Runs the network on an input of 32x32 pixels, the smallest there is: whether it still can.</summary>
+    /// <exception cref="TcmException">It cannot.</exception>
+    internal void Probe(CancellationToken cancellation)
+    {
+        using var call = _gate.Enter();
+        _stages.Probe(cancellation);
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using Microsoft.Extensions.Logging;
 using Tcm.Detect.Heads;
 
 namespace Tcm.Detect;
@@ -67,6 +68,18 @@ public sealed record TextDetectorOptions
     /// <summary>Attention heads of the decoders, likewise.</summary>
     public int? DecoderHeads { get; init; }
 
+    /// <summary>What traces and metrics call the detector, where there are several; null for none.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>
+    /// Told of loading, warm-up, slow pictures, refusals and failures (docs/api.md lists the events); null for nobody. In a host
+    /// it is made from the host's logging.
+    /// </summary>
+    public ILogger? Logger { get; init; }
+
+    /// <summary>A picture that takes longer in all stages is logged as a warning; 10 s.</summary>
+    public TimeSpan SlowAfter { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <exception cref="OptionException">An option makes no sense.</exception>
     internal void Validate()
     {
@@ -82,6 +95,8 @@ public sealed record TextDetectorOptions
         Require(RecordedSizes is null or (>= 0 and <= 1024), nameof(RecordedSizes), RecordedSizes, "must be between 0 and 1024");
         Require(TextHeads is null or > 0, nameof(TextHeads), TextHeads, "must be positive");
         Require(DecoderHeads is null or > 0, nameof(DecoderHeads), DecoderHeads, "must be positive");
+        Require(Name is null || !string.IsNullOrWhiteSpace(Name), nameof(Name), Name, "must be null or a name");
+        Require(SlowAfter > TimeSpan.Zero, nameof(SlowAfter), SlowAfter, "must be positive");
         Limits!.Validate();
     }
 

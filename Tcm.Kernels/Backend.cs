@@ -8,6 +8,9 @@ namespace Tcm.Kernels;
 /// </summary>
 public abstract class Backend : IDisposable
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected Backend() { }
+
     [ThreadStatic] private static long multiplyAdds;
     private Components.HostComponents? _hostComponents;
 

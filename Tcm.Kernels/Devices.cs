@@ -4,13 +4,13 @@ using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels;
 
-/// <summary>A device that could be opened.</summary>
+/// <summary>A device that could be opened. Immutable; safe to share between threads.</summary>
 /// <param name="Name">What <see cref="Devices.Open"/> takes: <c>cpu</c>, <c>cuda:0</c>, <c>opencl:0</c>.</param>
 /// <param name="Description">The device in words.</param>
 /// <param name="MemoryBytes">Its memory, 0 when unknown.</param>
 public sealed record DeviceInfo(string Name, string Description, long MemoryBytes);
 
-/// <summary>Lists and opens devices. Nothing here ever replaces the device that was asked for by another.</summary>
+/// <summary>Lists and opens devices. Nothing here ever replaces the device that was asked for by another. Thread-safe.</summary>
 public static class Devices
 {
     /// <summary>Opens <c>cpu</c>, <c>cuda:i</c>, <c>opencl:i</c>, or <c>auto</c>: the first CUDA device if there is one,

@@ -2,10 +2,13 @@ namespace Tcm.Kernels;
 
 /// <summary>
 /// Values on their way from a device to host memory that belongs to the backend; see <see cref="Backend.BeginDownload"/>. One owner,
-/// who may be another thread than the one that began it.
+/// who may be another thread than the one that began it. Not thread-safe.
 /// </summary>
 public abstract class HostCopy : IDisposable
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected HostCopy() { }
+
     /// <summary>Whether the values are there, so that <see cref="Wait"/> returns at once.</summary>
     public abstract bool IsCompleted { get; }
 

@@ -7,6 +7,9 @@ namespace Tcm.Kernels;
 /// </summary>
 public abstract class RecordedPass : IDisposable
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected RecordedPass() { }
+
     /// <summary>Whether a driver replays the whole as one launch (a CUDA graph); otherwise the operations are called again.</summary>
     public abstract bool IsGraph { get; }
 

@@ -6,11 +6,14 @@ namespace Tcm.Kernels;
 /// </summary>
 public abstract class Storage : IDisposable
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected Storage() { }
+
     /// <summary>The backend whose memory this is.</summary>
     public abstract Backend Backend { get; }
 
     /// <summary>Number of floats that were asked for.</summary>
-    public long Length { get; protected set; }
+    public long Length { get; private protected set; }
 
     /// <summary>The whole storage.</summary>
     public Slice All => new(this, 0, Length);
@@ -19,7 +22,10 @@ public abstract class Storage : IDisposable
     public abstract void Dispose();
 }
 
-/// <summary>Part of a <see cref="Storage"/>: <paramref name="Length"/> floats from <paramref name="Offset"/> on.</summary>
+/// <summary>
+/// Part of a <see cref="Storage"/>: <paramref name="Length"/> floats from <paramref name="Offset"/> on. A value, free to share
+/// between threads; what it refers to has one owner.
+/// </summary>
 public readonly record struct Slice(Storage Storage, long Offset, long Length)
 {
     /// <summary>A part of this slice, in floats.</summary>

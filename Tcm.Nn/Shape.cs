@@ -4,7 +4,9 @@ using Tcm.Kernels;
 
 namespace Tcm.Nn;
 
-/// <summary>Sizes of a tensor's axes, outermost first; up to five axes, none for a scalar. A value: compares by content.</summary>
+/// <summary>
+/// Sizes of a tensor's axes, outermost first; up to five axes, none for a scalar. A value: compares by content. Immutable.
+/// </summary>
 [CollectionBuilder(typeof(Shape), nameof(Create))]
 public readonly record struct Shape
 {

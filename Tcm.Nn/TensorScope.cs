@@ -7,7 +7,7 @@ namespace Tcm.Nn;
 /// using var scope = TensorScope.Begin();
 /// var hidden = layer1.Forward(x);          // freed at the end
 /// return scope.Keep(layer2.Forward(hidden));
-/// </code>
+/// </code> Belongs to one thread.
 /// </summary>
 public readonly struct TensorScope : IDisposable
 {

@@ -8,6 +8,7 @@ namespace Tcm.Nn;
 /// A place in a checkpoint's tree of names, from which layers are built: making a layer reads its tensors under this
 /// prefix, packs them for the backend and keeps no second copy. <c>weights / "layer1" / "0"</c> goes down the tree. With a
 /// <see cref="ParameterStore"/> the layers are made to be trained instead: their tensors become parameters of the store.
+/// Thread-safe for reading; one thread at a time with a store.
 /// </summary>
 public readonly struct Weights
 {

@@ -61,6 +61,7 @@ public sealed partial class ClipTokenizer
     /// <exception cref="TcmException">It is something else.</exception>
     public static ClipTokenizer Load(Stream gzip)
     {
+        ArgumentNullException.ThrowIfNull(gzip);
         try
         {
             using var expanded = new GZipStream(gzip, CompressionMode.Decompress, leaveOpen: true);
@@ -88,6 +89,7 @@ public sealed partial class ClipTokenizer
     /// <summary>The tokens of a text, without start and end.</summary>
     public IReadOnlyList<int> Encode(string text)
     {
+        ArgumentNullException.ThrowIfNull(text);
         string clean = WebUtility.HtmlDecode(WebUtility.HtmlDecode(text));
         clean = Spaces().Replace(clean.Trim(), " ").Trim().ToLowerInvariant();
         var ids = new List<int>();

@@ -24,6 +24,9 @@ public static partial class DatasetReader
     /// bad label.</exception>
     public static IReadOnlyList<AnnotatedImage> Read(string dataset, string labels, string? images = null, string select = All)
     {
+        ArgumentNullException.ThrowIfNull(dataset);
+        ArgumentNullException.ThrowIfNull(labels);
+        ArgumentNullException.ThrowIfNull(select);
         var forms = DatasetFormats.Find(dataset);
         if (images is not null && !Directory.Exists(images))
         {

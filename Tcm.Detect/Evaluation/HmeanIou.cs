@@ -20,6 +20,8 @@ public static class HmeanIou
     public static EvaluationResult BestOverThresholds(IReadOnlyList<AnnotatedImage> images,
         IReadOnlyList<IReadOnlyList<Detection>> detections)
     {
+        ArgumentNullException.ThrowIfNull(images);
+        ArgumentNullException.ThrowIfNull(detections);
         var pictures = Prepare(images, detections, d => d.Score > LeastScore);
         EvaluationResult? best = null;
         for (int i = 3; i < 10; i++)
@@ -32,7 +34,12 @@ public static class HmeanIou
 
     /// <summary>The result of all detections as they are: the official ICDAR2015 form.</summary>
     public static EvaluationResult OfFixedSet(IReadOnlyList<AnnotatedImage> images,
-        IReadOnlyList<IReadOnlyList<Detection>> detections) => At(null, Prepare(images, detections, _ => true));
+        IReadOnlyList<IReadOnlyList<Detection>> detections)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        ArgumentNullException.ThrowIfNull(detections);
+        return At(null, Prepare(images, detections, _ => true));
+    }
 
     internal static EvaluationResult At(double? threshold, IReadOnlyList<Picture> pictures) =>
         new(threshold, [.. pictures.Select(p => p.Judge(threshold))]);

@@ -21,6 +21,8 @@ public static class PredictionReader
     /// line of a bad detection.</exception>
     public static IReadOnlyList<IReadOnlyList<Detection>> Read(string path, IReadOnlyList<AnnotatedImage> images, bool partial = false)
     {
+        ArgumentNullException.ThrowIfNull(path);
+        ArgumentNullException.ThrowIfNull(images);
         var found = images.Select(_ => (IReadOnlyList<Detection>)[]).ToArray();
         var files = new string?[images.Count];
         var places = Places(images);

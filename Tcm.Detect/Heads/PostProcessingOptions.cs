@@ -5,6 +5,9 @@ namespace Tcm.Detect.Heads;
 /// </summary>
 public abstract record PostProcessingOptions
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected PostProcessingOptions() { }
+
     /// <summary>Polygons that follow the text instead of quads.</summary>
     public bool Polygons { get; init; }
 

@@ -41,6 +41,9 @@ public static class CheckpointConverter
     /// <exception cref="WeightFormatException">The input is no such file, lacks tensors, or the output cannot be written.</exception>
     public static ConversionReport Convert(string input, string output, ConversionOptions options)
     {
+        ArgumentNullException.ThrowIfNull(input);
+        ArgumentNullException.ThrowIfNull(output);
+        ArgumentNullException.ThrowIfNull(options);
         using var file = CheckpointFile.Open(input);
         bool clip = file.Find("backbone.conv1.weight") is null && file.Find("visual.conv1.weight") is not null;
         return clip ? ConvertClip(file, output, options) : ConvertModel(file, output, options);

@@ -13,7 +13,11 @@ public sealed partial class FormulaWeights : Checkpoint
     private const ulong Golden = 0x9E3779B97F4A7C15;
 
     /// <summary>Weights of a model; nothing is computed before it is read.</summary>
-    public FormulaWeights(TcmConfig config) => Tensors = TcmParameters.Expected(config);
+    public FormulaWeights(TcmConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        Tensors = TcmParameters.Expected(config);
+    }
 
     /// <inheritdoc/>
     public override string Path => "formula";

@@ -29,10 +29,13 @@ public sealed class ModelFile : IDisposable
     /// <param name="decoderHeads">Attention heads of the decoders, where the file does not tell; null for 4.</param>
     /// <param name="limits">What is refused; null for the usual limits.</param>
     /// <exception cref="WeightFormatException">The file is missing, damaged, or not a TCM model.</exception>
-    public static ModelFile Open(string path, int? textHeads = null, int? decoderHeads = null, DetectorLimits? limits = null) =>
-        path == Formula
+    public static ModelFile Open(string path, int? textHeads = null, int? decoderHeads = null, DetectorLimits? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return path == Formula
             ? new ModelFile(new FormulaWeights(TcmConfig.FullSizeDb), TcmConfig.FullSizeDb)
             : Read(CheckpointFile.Open(path, (limits ?? DetectorLimits.Default).MaxHeaderBytes), textHeads, decoderHeads);
+    }
 
     /// <summary>Reads the content of such a file from a stream to its end, into memory.</summary>
     /// <param name="stream">Where it begins; stays open.</param>
@@ -42,8 +45,12 @@ public sealed class ModelFile : IDisposable
     /// <param name="limits">What is refused; null for the usual limits.</param>
     /// <exception cref="WeightFormatException">The stream cannot be read, is damaged, or not a TCM model.</exception>
     public static ModelFile Open(Stream stream, string name, int? textHeads = null, int? decoderHeads = null,
-        DetectorLimits? limits = null) =>
-        Read(CheckpointFile.Open(stream, name, (limits ?? DetectorLimits.Default).MaxHeaderBytes), textHeads, decoderHeads);
+        DetectorLimits? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(name);
+        return Read(CheckpointFile.Open(stream, name, (limits ?? DetectorLimits.Default).MaxHeaderBytes), textHeads, decoderHeads);
+    }
 
     private static ModelFile Read(Checkpoint checkpoint, int? textHeads, int? decoderHeads)
     {

@@ -22,6 +22,8 @@ public static class OnnxExport
     /// <exception cref="Nn.Checkpoints.WeightFormatException">The file cannot be written, or a tensor is missing.</exception>
     public static OnnxReport Write(ModelFile model, string path, (int Height, int Width)? size)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(path);
         using var backend = Devices.Open("cpu");
         using var store = new ParameterStore { IsTraining = false };
         using var network = new TcmModel(model.Checkpoint, model.Config, backend, store);

@@ -30,6 +30,7 @@ public static class TcmConfigReader
     /// <exception cref="WeightFormatException">The file is not a TCM model, or its parts do not fit together.</exception>
     public static TcmConfig FromCheckpoint(Checkpoint checkpoint, int? textHeads = null, int? decoderHeads = null)
     {
+        ArgumentNullException.ThrowIfNull(checkpoint);
         TcmConfig config;
         if (checkpoint.Metadata.TryGetValue(MetadataKey, out string? json))
         {

@@ -25,6 +25,9 @@ public sealed class TcmModel : IDisposable
     /// <exception cref="WeightFormatException">A tensor is missing or has another shape.</exception>
     public TcmModel(Checkpoint checkpoint, TcmConfig config, Backend backend, ParameterStore? store = null)
     {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(backend);
         Config = config;
         Backend = backend;
         var weights = new Weights(checkpoint, backend, store);
@@ -51,6 +54,7 @@ public sealed class TcmModel : IDisposable
     /// <exception cref="ShapeException">Another shape.</exception>
     public Tensor Forward(Tensor input, ForwardObserver? observer = null)
     {
+        ArgumentNullException.ThrowIfNull(input);
         using var scope = TensorScope.Begin();
         var (stages, _) = Features(input, observer);
         return scope.Keep(Head.Forward(stages, observer));

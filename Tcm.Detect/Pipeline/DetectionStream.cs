@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Tcm.Detect.Diagnostics;
 using Tcm.Detect.Preprocessing;
 using Tcm.Kernels;
 using Tcm.Nn;
@@ -15,6 +16,7 @@ namespace Tcm.Detect.Pipeline;
 internal sealed class DetectionStream
 {
     private readonly DetectorStages _stages;
+    private readonly DetectorMonitor _monitor;
     private readonly DetectManyOptions _options;
     private readonly StreamProgress _progress;
     private readonly SemaphoreSlim _places;
@@ -24,21 +26,22 @@ internal sealed class DetectionStream
     private readonly Channel<StreamPicture> _inOrder = Channel.CreateUnbounded<StreamPicture>();
     private readonly Channel<StreamPicture> _toNetwork = Channel.CreateUnbounded<StreamPicture>();
 
-    private DetectionStream(DetectorStages stages, DetectManyOptions options)
+    private DetectionStream(DetectorStages stages, DetectorMonitor monitor, DetectManyOptions options)
     {
         _stages = stages;
+        _monitor = monitor;
         _options = options;
         _progress = new StreamProgress(options.Progress);
         _places = new SemaphoreSlim(options.MaxPending);
     }
 
     /// <summary>Results in the order of the inputs. When the enumeration has ended, nothing of it runs any more.</summary>
-    public static async IAsyncEnumerable<DetectionOutput> Run(CallGate gate, DetectorStages stages,
+    public static async IAsyncEnumerable<DetectionOutput> Run(CallGate gate, DetectorStages stages, DetectorMonitor monitor,
         IAsyncEnumerable<DetectionInput> inputs, DetectManyOptions options, [EnumeratorCancellation] CancellationToken cancellation)
     {
         using var call = gate.Enter();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var stream = new DetectionStream(stages, options);
+        var stream = new DetectionStream(stages, monitor, options);
         var reading = Task.Run(() => stream.ReadAsync(inputs, stop.Token), CancellationToken.None);
         var network = Task.Run(() => stream.RunNetworkAsync(stop.Token), CancellationToken.None);
         try
@@ -68,7 +71,7 @@ internal sealed class DetectionStream
             while (await source.MoveNextAsync().ConfigureAwait(false))
             {
                 var input = source.Current ?? throw new TcmException("DetectManyAsync: the source gave null for a picture");
-                var picture = new StreamPicture(input.Id);
+                var picture = new StreamPicture(input.Id, _monitor.Begin(input.Id));
                 _progress.Taken();
                 picture.Preparation = Task.Run(() => PrepareAsync(picture, input, stop), CancellationToken.None);
                 _inOrder.Writer.TryWrite(picture);
@@ -87,11 +90,13 @@ internal sealed class DetectionStream
 
     private async Task<bool> PrepareAsync(StreamPicture picture, DetectionInput input, CancellationToken stop)
     {
+        // In this method alone, and in what the loader calls.
+        Activity.Current = picture.Record.Span ?? Activity.Current;
         try
         {
-            var image = await input.Load(stop).ConfigureAwait(false)
-                ?? throw new TcmException($"{input.Id}: the loader gave null for a picture");
+            var image = await LoadAsync(input, stop).ConfigureAwait(false);
             long start = Stopwatch.GetTimestamp();
+            using var span = DetectorTelemetry.StartStage("preprocess");
             picture.Prepared = _stages.Prepare(image, stop);
             picture.Preprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             (picture.Width, picture.Height) = (image.Width, image.Height);
@@ -103,6 +108,13 @@ internal sealed class DetectionStream
         }
         _progress.Prepared();
         return true;
+    }
+
+    private static async Task<ImageBuffer> LoadAsync(DetectionInput input, CancellationToken stop)
+    {
+        using var span = DetectorTelemetry.StartStage("load");
+        return await input.Load(stop).ConfigureAwait(false)
+            ?? throw new TcmException($"{input.Id}: the loader gave null for a picture");
     }
 
     private async Task RunNetworkAsync(CancellationToken stop)
@@ -211,6 +223,8 @@ internal sealed class DetectionStream
                 maps.Wait();
                 // With the time behind the pass before, if that was still under way.
                 network ??= Stopwatch.GetElapsedTime(start).TotalMilliseconds / pictures;
+                DetectorTelemetry.AddStage("network", picture.Record.Span, start, network.Value * pictures, pictures);
+                using var span = DetectorTelemetry.StartStage("postprocess", picture.Record.Span);
                 result = _stages.Finish(picture.Width, picture.Height, maps, size, preprocess, network.Value, stop);
             }
             picture.Succeed(result);

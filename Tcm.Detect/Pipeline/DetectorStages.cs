@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using Tcm.Detect.Diagnostics;
 using Tcm.Detect.Heads;
 using Tcm.Detect.Models;
 using Tcm.Detect.Preprocessing;
+using Tcm.Kernels;
 using Tcm.Nn;
 
 namespace Tcm.Detect.Pipeline;
@@ -51,15 +53,38 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
     {
         long start = Stopwatch.GetTimestamp();
         using var scope = TensorScope.Begin();
-        var prepared = Prepare(image, cancellation);
-        var input = Input([prepared]);
+        var (prepared, input) = PrepareInput(image, cancellation);
         double preprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 
         start = Stopwatch.GetTimestamp();
-        using var maps = Forward(input, [prepared.Size], cancellation)[0];
-        maps.Wait();
+        using var maps = Recognize(input, prepared.Size, cancellation);
         double network = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+
+        using var span = DetectorTelemetry.StartStage("postprocess");
         return Finish(image.Width, image.Height, maps, prepared.Size, preprocess, network, cancellation);
+    }
+
+    private (PreparedImage Prepared, Tensor Input) PrepareInput(ImageBuffer image, CancellationToken cancellation)
+    {
+        using var span = DetectorTelemetry.StartStage("preprocess");
+        var prepared = Prepare(image, cancellation);
+        return (prepared, Input([prepared]));
+    }
+
+    private PictureMaps Recognize(Tensor input, NetworkSize size, CancellationToken cancellation)
+    {
+        using var span = DetectorTelemetry.StartStage("network");
+        var maps = Forward(input, [size], cancellation)[0];
+        try
+        {
+            maps.Wait();
+            return maps;
+        }
+        catch
+        {
+            maps.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Resizes a picture.</summary>
@@ -149,6 +174,22 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
             ShortSide = Math.Min(image.Width, image.Height),
         };
         model.Forward(Input([Preprocessor.Prepare(image, policy)]), observer);
+    }
+
+    /// <summary>Runs the network on grey of 32x32 pixels, past the sizes that are recorded.</summary>
+    /// <exception cref="TcmException">It cannot, or its result is not a number.</exception>
+    public void Probe(CancellationToken cancellation)
+    {
+        const int Side = 32;
+        using var scope = TensorScope.Begin();
+        var input = Input([new PreparedImage(new byte[3 * Side * Side], new NetworkSize(Side, Side, Side, Side, 1, 1))]);
+        var maps = model.Forward(input, new CancellationPoints(this, cancellation));
+        float[] values = new float[maps.Length];
+        model.Backend.Download(maps.Data, values);
+        if (!values.All(float.IsFinite))
+        {
+            throw new TcmException($"the network's result on {model.Backend.Name} is not finite");
+        }
     }
 
     /// <summary>Gives memory back that no call is using.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Tcm.Detect.Models;
 
 namespace Tcm.Detect.Training;
@@ -71,7 +72,8 @@ public sealed record DataSection
     public double Weight { get; set; } = 1;
 
     /// <summary>Settings of a renderer of scenes, passed on as they are: <c>backgrounds</c>, <c>fonts</c>, <c>level</c>, <c>size</c>.</summary>
-    public Dictionary<string, string> Scenes { get; set; } = [];
+    public IReadOnlyDictionary<string, string> Scenes { get; set; } =
+        ReadOnlyDictionary<string, string>.Empty;
 
     /// <summary>Overrides <see cref="AugmentationSection.Scale"/> for this member.</summary>
     public IReadOnlyList<double>? Scale { get; set; }
@@ -161,7 +163,8 @@ public sealed record OptimizerSection
     /// Factors of the learning rate by substring of the parameter's name, the longest match wins; 0 freezes. The default is
     /// the paper's.
     /// </summary>
-    public Dictionary<string, double> RateFactors { get; set; } = new() { ["text_encoder"] = 0, ["backbone"] = 0.1 };
+    public IReadOnlyDictionary<string, double> RateFactors { get; set; } =
+        new Dictionary<string, double> { ["text_encoder"] = 0, ["backbone"] = 0.1 };
 }
 
 /// <summary>When and on what the model is measured while it learns. Not thread-safe while it is being changed.</summary>
@@ -180,7 +183,7 @@ public sealed record ValidationSection
     public int Limit { get; set; }
 
     /// <summary>Settings of post-processing by name, as <c>tcm eval</c> has them: <c>"threshold": 0.3</c>.</summary>
-    public Dictionary<string, double> PostProcessing { get; set; } = [];
+    public IReadOnlyDictionary<string, double> PostProcessing { get; set; } = ReadOnlyDictionary<string, double>.Empty;
 
     /// <summary>Example pictures to draw at each measurement.</summary>
     public int Examples { get; set; } = 4;

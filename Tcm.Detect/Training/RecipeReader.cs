@@ -26,6 +26,7 @@ public static class RecipeReader
     /// <remarks>A recipe may name another one beside it as <c>"extends": "base.json"</c> and then say only what differs.</remarks>
     public static Recipe Read(string path, IEnumerable<string>? overrides = null)
     {
+        ArgumentNullException.ThrowIfNull(path);
         try
         {
             var root = ReadObject(path, 0);

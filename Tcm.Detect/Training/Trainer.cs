@@ -47,6 +47,9 @@ public sealed class Trainer : IDisposable
     public Trainer(Recipe recipe, IReadOnlyList<MixMember> data, Backend backend, string? resumeFrom = null, int dataThreads = 2,
         Action<string>? warn = null)
     {
+        ArgumentNullException.ThrowIfNull(recipe);
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(backend);
         _recipe = recipe;
         _backend = backend;
         var files = recipe.Initialization.Select(path => CheckpointFile.Open(path)).ToList();

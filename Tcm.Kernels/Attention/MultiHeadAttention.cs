@@ -25,9 +25,12 @@ public readonly record struct AttentionShape(int Batch, int Heads, int Queries, 
     public long MultiplyAdds => 2L * Batch * Heads * Queries * Keys * HeadDim;
 }
 
-/// <summary>y = softmax(scale * q k^T + mask) v for every head.</summary>
+/// <summary>y = softmax(scale * q k^T + mask) v for every head. Thread-safe as far as its backend is.</summary>
 public abstract partial class MultiHeadAttention
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected MultiHeadAttention() { }
+
     /// <summary>Computes attention; y is (Batch, Queries, Heads*HeadDim), contiguous.</summary>
     public void Forward(AttentionShape shape, Slice q, Slice k, Slice v, Slice y)
     {

@@ -5,7 +5,7 @@ namespace Tcm.Kernels.Components;
 /// <summary>One component: its box (inclusive), number of pixels, and mean value.</summary>
 public readonly record struct ComponentBox(int MinX, int MinY, int MaxX, int MaxY, int Pixels, float Mean);
 
-/// <summary>A report of <see cref="ConnectedComponents.Report"/> on the host.</summary>
+/// <summary>A report of <see cref="ConnectedComponents.Report"/> on the host. For one thread.</summary>
 public readonly ref struct ComponentReport
 {
     private readonly ComponentLayout _layout;

@@ -2,10 +2,13 @@ namespace Tcm.Kernels.Components;
 
 /// <summary>
 /// Connected regions of a map's pixels above a threshold, with 8 neighbours. A pixel is foreground when its value is greater than the
-/// threshold and finite.
+/// threshold and finite. Thread-safe as far as its backend is.
 /// </summary>
 public abstract class ConnectedComponents
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected ConnectedComponents() { }
+
     /// <summary>Names each pixel's component.</summary>
     /// <param name="h">Rows.</param>
     /// <param name="w">Columns.</param>

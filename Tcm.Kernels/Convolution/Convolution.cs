@@ -4,9 +4,13 @@ namespace Tcm.Kernels.Convolution;
 /// 2-d convolution in two steps: <see cref="Prepare"/> chooses an algorithm and packs the weights for the device once,
 /// <see cref="Run"/> computes
 /// <c>y[n,k,p,q] = act(b[k] + residual[n,k,p,q] + sum over c,r,s of x[n,c,p*stride-pad+r,q*stride-pad+s] * w[k,c,r,s])</c>.
+/// Thread-safe as far as its backend is.
 /// </summary>
 public abstract partial class Convolution2d
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected Convolution2d() { }
+
     /// <summary>Packs a filter.</summary>
     /// <param name="filter">The geometry.</param>
     /// <param name="weight">(K, C/Groups, R, S) in host memory.</param>

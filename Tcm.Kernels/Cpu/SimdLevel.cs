@@ -14,7 +14,7 @@ public enum SimdLevel
     Avx512,
 }
 
-/// <summary>What this processor offers.</summary>
+/// <summary>What this processor offers. Thread-safe.</summary>
 public static class Simd
 {
     /// <summary>The widest level that runs in hardware here.</summary>

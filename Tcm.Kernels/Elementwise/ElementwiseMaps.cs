@@ -35,9 +35,12 @@ public readonly record struct Broadcast(long Outer, int Middle, int Inner, long 
     public long OperandLength => (Outer - 1) * OuterStride + Middle;
 }
 
-/// <summary>Maps over tensors. The result may be the same memory as a.</summary>
+/// <summary>Maps over tensors. The result may be the same memory as a. Thread-safe as far as its backend is.</summary>
 public abstract partial class ElementwiseMaps
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected ElementwiseMaps() { }
+
     /// <summary>y = f(x)</summary>
     public void Activate(Activation activation, Slice x, Slice y)
     {

@@ -4,7 +4,7 @@ namespace Tcm.Kernels.Gpu;
 
 // Recorded passes: CUDA graphs (CUDA programming guide, "CUDA Graphs", stream capture). ILGPU launches kernels and copies on our one
 // stream through the driver, so that all of them are captured; what is not a launch or a copy within the device is refused.
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     private bool _capturing;
 

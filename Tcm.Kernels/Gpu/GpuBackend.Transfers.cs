@@ -6,7 +6,7 @@ namespace Tcm.Kernels.Gpu;
 
 // Copies through page-locked memory. Bytes go up on a stream of their own, so that those of the next picture travel while the
 // network works on the one before; results come down on the stream of the operations, and the caller waits outside of the lock.
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     /// <summary>Uploads that may be under way; one more waits for the oldest.</summary>
     internal const int MaxUploads = 8;

@@ -24,7 +24,7 @@ namespace Tcm.Kernels.Gpu;
 /// and <see cref="Synchronize"/> wait. Thread-safe: a lock serialises callers. A kernel is compiled when it is first used
 /// (about 0.1 s each). Open one with <see cref="Devices.Open"/>.
 /// </summary>
-public sealed partial class GpuBackend : Backend
+internal sealed partial class GpuBackend : Backend
 {
     private readonly Lock _lock = new();
     private readonly Context? _context;

@@ -4,9 +4,12 @@ namespace Tcm.Kernels.Images;
 public readonly record struct ChannelNormalization(
     float MeanR, float MeanG, float MeanB, float ScaleR, float ScaleG, float ScaleB);
 
-/// <summary>Interleaved 8-bit RGB pixels to planar floats.</summary>
+/// <summary>Interleaved 8-bit RGB pixels to planar floats. Thread-safe as far as its backend is.</summary>
 public abstract class ImageInput
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected ImageInput() { }
+
     /// <summary>
     /// y (3, paddedH, paddedW): channel c of pixel (i,j) is (rgb[i*rowStride + 3*j + c] - mean[c]) * scale[c]; 0 right of and
     /// below the picture.

@@ -1,8 +1,11 @@
 namespace Tcm.Kernels.Indexing;
 
-/// <summary>Operations that move values without arithmetic.</summary>
+/// <summary>Operations that move values without arithmetic. Thread-safe as far as its backend is.</summary>
 public abstract partial class DataMovement
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected DataMovement() { }
+
     /// <summary>y[b,c,r] = x[b,r,c]: transposes each matrix of a batch; x and y do not overlap.</summary>
     public void Transpose(int batch, int rows, int columns, Slice x, Slice y)
     {

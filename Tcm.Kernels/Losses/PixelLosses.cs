@@ -3,10 +3,14 @@ namespace Tcm.Kernels.Losses;
 /// <summary>
 /// Losses over maps, each computed together with its gradient. All sums run over the whole batch (heads.md section 2.5).
 /// Maps are dense and equally long: prediction, target (0 or 1 unless said), mask (0 or 1). The loss is one float on the
-/// device; the gradient is of the same length as the prediction, overwritten, and already contains the loss's weight.
+/// device; the gradient is of the same length as the prediction, overwritten, and already contains the loss's weight. Thread-safe
+/// as far as its backend is.
 /// </summary>
 public abstract partial class PixelLosses
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected PixelLosses() { }
+
     /// <summary>
     /// Balanced binary cross-entropy: the mean over all positives and the <paramref name="negativeRatio"/> times as many
     /// hardest negatives: (sum over positives + sum of the n largest over negatives) / (positives + n + 1e-6) with n =

@@ -11,9 +11,12 @@ public readonly record struct MatrixShape(int Batch, int M, int N, int K, bool T
     public long MultiplyAdds => (long)Batch * M * N * K;
 }
 
-/// <summary>Linear layers with packed weights, and general batched matrix products.</summary>
+/// <summary>Linear layers with packed weights, and general batched matrix products. Thread-safe as far as its backend is.</summary>
 public abstract class MatrixProducts
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected MatrixProducts() { }
+
     /// <summary>Packs the weight of a linear layer.</summary>
     /// <param name="n">Output features.</param>
     /// <param name="k">Input features.</param>

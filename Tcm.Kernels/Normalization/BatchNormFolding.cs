@@ -1,6 +1,6 @@
 namespace Tcm.Kernels.Normalization;
 
-/// <summary>Folds an inference-mode batch normalisation into the convolution in front of it.</summary>
+/// <summary>Folds an inference-mode batch normalisation into the convolution in front of it. Thread-safe.</summary>
 public static class BatchNormFolding
 {
     /// <summary>

@@ -16,10 +16,13 @@ public readonly record struct BatchNormShape(int N, int C, int Pixels, float Eps
 /// <summary>
 /// BatchNorm2d while training, with the residual and the activation that follow it: y = act(gamma * (x - mean) * invStd +
 /// beta + residual), mean and biased variance over the images and pixels of a channel. At inference the norm is folded into
-/// the convolution before it (<see cref="BatchNormFolding"/>).
+/// the convolution before it (<see cref="BatchNormFolding"/>). Thread-safe as far as its backend is.
 /// </summary>
 public abstract class BatchNormalization
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected BatchNormalization() { }
+
     /// <summary>Normalises.</summary>
     /// <param name="shape">Sizes and mode.</param>
     /// <param name="activation">None or ReLU, applied last.</param>

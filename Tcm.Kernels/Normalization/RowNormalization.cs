@@ -1,8 +1,13 @@
 namespace Tcm.Kernels.Normalization;
 
-/// <summary>Normalisation of each row of a (rows, columns) matrix. x and y may be the same memory.</summary>
+/// <summary>
+/// Normalisation of each row of a (rows, columns) matrix. x and y may be the same memory. Thread-safe as far as its backend is.
+/// </summary>
 public abstract partial class RowNormalization
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected RowNormalization() { }
+
     /// <summary>y = (x - mean) / sqrt(var + eps) * gamma + beta with the biased variance of the row.</summary>
     public void LayerNorm(int rows, int columns, float eps, Slice x, Slice gamma, Slice beta, Slice y)
     {

@@ -1,8 +1,13 @@
 namespace Tcm.Kernels.Optimizers;
 
-/// <summary>Steps of optimisers, one fused pass over a parameter each; everything is updated in place.</summary>
+/// <summary>
+/// Steps of optimisers, one fused pass over a parameter each; everything is updated in place. Thread-safe as far as its backend is.
+/// </summary>
 public abstract class ParameterUpdates
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected ParameterUpdates() { }
+
     /// <summary>v = momentum * v + (g + decay * p); p -= rate * v. The first step starts from v = 0.</summary>
     public void Sgd(float rate, float momentum, float decay, Slice p, Slice g, Slice v)
     {

@@ -1,8 +1,13 @@
 namespace Tcm.Kernels.Pooling;
 
-/// <summary>Average pooling with stride = kernel and no padding, the only pooling of CLIP's ResNet.</summary>
+/// <summary>
+/// Average pooling with stride = kernel and no padding, the only pooling of CLIP's ResNet. Thread-safe as far as its backend is.
+/// </summary>
 public abstract partial class AveragePooling
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected AveragePooling() { }
+
     /// <summary>y[p, i, j] = mean of the kernel x kernel block of x[p] at (i*kernel, j*kernel); floor mode.</summary>
     /// <param name="planes">N*C</param>
     /// <param name="h">Input rows, at least <paramref name="kernel"/>.</param>

@@ -1,8 +1,11 @@
 namespace Tcm.Kernels.Reduction;
 
-/// <summary>Reductions of the middle axis of (outer, axis, inner) tensors.</summary>
+/// <summary>Reductions of the middle axis of (outer, axis, inner) tensors. Thread-safe as far as its backend is.</summary>
 public abstract class AxisReduction
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected AxisReduction() { }
+
     /// <summary>y[o,i] = sum over a of x[o,a,i] / axis</summary>
     public void Mean(int outer, int axis, int inner, Slice x, Slice y) => Reduce("Mean", outer, axis, inner, 1f / axis, x, y);
 

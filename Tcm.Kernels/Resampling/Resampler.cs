@@ -17,9 +17,12 @@ public readonly record struct ResizeShape(int N, int C, int InH, int InW, int Ou
         : this(n, c, inH, inW, outH, outW, (long)c * outH * outW) { }
 }
 
-/// <summary>Resizes planes of floats.</summary>
+/// <summary>Resizes planes of floats. Thread-safe as far as its backend is.</summary>
 public abstract partial class Resampler
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected Resampler() { }
+
     /// <summary>y = resize(x), or y += resize(x) with <paramref name="accumulate"/>.</summary>
     /// <param name="mode">The interpolation.</param>
     /// <param name="shape">Sizes.</param>

@@ -3,6 +3,7 @@ namespace Tcm.Nn.Autograd;
 /// <summary>
 /// Trades time for memory: a part of the network is computed without a record, and once more with one when its gradients
 /// are wanted, so that only its input is kept in between (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost").
+/// Thread-safe, as far as the backend and the function are; the tape is that of the calling thread.
 /// </summary>
 public static class Checkpointing
 {

@@ -4,7 +4,7 @@ namespace Tcm.Nn.Autograd;
 
 /// <summary>
 /// The parameters and buffers of a model that is trained, by name. Layers that are built from <see cref="Weights"/> with a
-/// store take their tensors from here instead of packing them once.
+/// store take their tensors from here instead of packing them once. Not thread-safe.
 /// </summary>
 public sealed class ParameterStore : IDisposable
 {

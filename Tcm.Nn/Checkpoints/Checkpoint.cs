@@ -27,7 +27,9 @@ public enum ElementType
     Bool,
 }
 
-/// <summary>Name, encoding and shape of a stored tensor; a scalar has an empty shape.</summary>
+/// <summary>
+/// Name, encoding and shape of a stored tensor; a scalar has an empty shape. Immutable; safe to share between threads.
+/// </summary>
 public sealed record TensorInfo(string Name, ElementType Type, IReadOnlyList<int> Shape)
 {
     /// <summary>Number of elements.</summary>

@@ -1,6 +1,6 @@
 namespace Tcm.Nn.Checkpoints;
 
-/// <summary>Opens weight files by their content, whatever they are called.</summary>
+/// <summary>Opens weight files by their content, whatever they are called. Thread-safe.</summary>
 public static class CheckpointFile
 {
     /// <summary>Largest table of tensors of a file, in bytes, unless another limit is given; that of the reference implementation of

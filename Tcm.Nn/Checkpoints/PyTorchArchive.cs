@@ -5,6 +5,7 @@ namespace Tcm.Nn.Checkpoints;
 /// <summary>
 /// A ZIP archive written by <c>torch.save</c> (a state dict, bare or inside a training checkpoint) or by
 /// <c>torch.jit.save</c> (the attributes of its modules). Only names and tensors are taken from it; it is never executed.
+/// Thread-safe but for its disposal.
 /// </summary>
 public sealed class PyTorchArchive : Checkpoint
 {

@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Tcm.Nn.Checkpoints;
 
-/// <summary>Writes safetensors files tensor by tensor; a file appears under its name only when it is complete.</summary>
+/// <summary>
+/// Writes safetensors files tensor by tensor; a file appears under its name only when it is complete. Thread-safe.
+/// </summary>
 public static class SafetensorsWriter
 {
     private const int Alignment = 64;

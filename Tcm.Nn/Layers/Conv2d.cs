@@ -59,7 +59,10 @@ public sealed class Conv2d : IDisposable
     public void Dispose() => _prepared?.Dispose();
 }
 
-/// <summary>torch.nn.ConvTranspose2d with kernel 2 and stride 2, an optional BatchNorm2d and an activation.</summary>
+/// <summary>
+/// torch.nn.ConvTranspose2d with kernel 2 and stride 2, an optional BatchNorm2d and an activation. Thread-safe as far as its
+/// backend is, except its disposal.
+/// </summary>
 public sealed class ConvTranspose2d : IDisposable
 {
     private readonly PreparedConvolution? _prepared;

@@ -3,7 +3,7 @@ using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Nn.Onnx;
 
-/// <summary>What an exported file holds.</summary>
+/// <summary>What an exported file holds. Immutable; safe to share between threads.</summary>
 /// <param name="Nodes">Number of nodes.</param>
 /// <param name="Bytes">Size of the file.</param>
 public sealed record OnnxReport(int Nodes, long Bytes);
@@ -11,6 +11,7 @@ public sealed record OnnxReport(int Nodes, long Bytes);
 /// <summary>
 /// Writes a network as an ONNX file (opset 17): one forward pass is traced, what does not depend on the input becomes a
 /// constant, batch normalisation goes into the convolution before it, every other operation becomes one or a few nodes.
+/// Thread-safe; the forward pass runs on the calling thread.
 /// </summary>
 public static class OnnxExporter
 {

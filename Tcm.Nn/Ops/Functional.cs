@@ -4,7 +4,8 @@ namespace Tcm.Nn;
 
 /// <summary>
 /// Operations on tensors, under PyTorch's names. Each validates, allocates its result on the backend of its operands and
-/// calls one kernel family. One file an operation, so that its gradient can stand beside it.
+/// calls one kernel family. One file an operation, so that its gradient can stand beside it. Thread-safe as far as the backend is;
+/// scope and tape are those of the calling thread.
 /// </summary>
 public static partial class Functional
 {

@@ -2,7 +2,7 @@ using Tcm.Kernels;
 
 namespace Tcm.Nn.Optimization;
 
-/// <summary>Limits on gradients.</summary>
+/// <summary>Limits on gradients. One thread at a time for the same gradients.</summary>
 public static class GradientClipping
 {
     /// <summary>

@@ -1,6 +1,6 @@
 namespace Tcm.Nn.Optimization;
 
-/// <summary>A tensor that an optimiser changes.</summary>
+/// <summary>A tensor that an optimiser changes. Immutable itself; one thread at a time may change what it refers to.</summary>
 /// <param name="Name">The name in checkpoints; rules of <see cref="ParameterGroups"/> look at it.</param>
 /// <param name="Value">The values, changed in place.</param>
 /// <param name="Gradient">

@@ -1,6 +1,6 @@
 namespace Tcm.Nn.Optimization;
 
-/// <summary>Factors of the parameters whose name contains a text.</summary>
+/// <summary>Factors of the parameters whose name contains a text. Immutable; safe to share between threads.</summary>
 /// <param name="Substring">Compared with case.</param>
 /// <param name="RateFactor">Multiplies the learning rate; 0 freezes.</param>
 /// <param name="DecayFactor">Multiplies the weight decay.</param>
@@ -8,7 +8,8 @@ public sealed record ParameterRule(string Substring, float RateFactor = 1, float
 
 /// <summary>
 /// Rules by part of the name; of those that match, the longest alone holds, of equally long ones the first in the alphabet
-/// (mmcv's <c>paramwise_cfg.custom_keys</c>). Parameters without a rule have factors of 1.
+/// (mmcv's <c>paramwise_cfg.custom_keys</c>). Parameters without a rule have factors of 1. Immutable; safe to share between
+/// threads.
 /// </summary>
 public sealed class ParameterGroups(IEnumerable<ParameterRule> rules)
 {

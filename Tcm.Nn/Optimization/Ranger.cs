@@ -5,7 +5,7 @@ namespace Tcm.Nn.Optimization;
 /// <summary>
 /// Rectified Adam (Liu et al. 2020) with Lookahead (Zhang et al. 2019) and gradient centralisation (Yong et al. 2020), as
 /// TCM's training uses it (training-and-eval.md section 4.3). Gradients of tensors with more than one axis are centred, in
-/// place.
+/// place. Not thread-safe.
 /// </summary>
 /// <param name="tensors">The parameters.</param>
 /// <param name="beta1">Decay of the first moment.</param>

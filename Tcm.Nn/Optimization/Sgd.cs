@@ -1,6 +1,8 @@
 namespace Tcm.Nn.Optimization;
 
-/// <summary>Stochastic gradient descent with momentum and L2 decay: v = momentum v + g + decay p; p -= rate v.</summary>
+/// <summary>
+/// Stochastic gradient descent with momentum and L2 decay: v = momentum v + g + decay p; p -= rate v. Not thread-safe.
+/// </summary>
 public sealed class Sgd(IEnumerable<OptimizedTensor> tensors, double momentum = 0.9, double decay = 0)
     : Optimizer(tensors, "momentum")
 {

@@ -75,7 +75,7 @@ public sealed class TrainerTests : IDisposable
     public void Frozen_parameters_keep_their_bits()
     {
         var recipe = Recipe(2);
-        recipe.Optimizer.RateFactors = new() { ["text_encoder"] = 0, ["backbone"] = 0 };
+        recipe.Optimizer.RateFactors = new Dictionary<string, double> { ["text_encoder"] = 0, ["backbone"] = 0 };
         using var backend = new CpuBackend(2);
         using var trainer = new Trainer(recipe, [new MixMember(new Bars(4), recipe.Data[0])], backend);
         var before = trainer.Store.All.ToDictionary(p => p.Name, p => p.Value.ToArray());
