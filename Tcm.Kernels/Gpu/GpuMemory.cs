@@ -147,7 +147,10 @@ internal sealed class GpuMemory(GpuBackend backend, Accelerator accelerator) : I
 
     private DeviceException OutOfMemory(long bytes, Exception cause) => new(
         $"{backend.Name}: out of memory while allocating {bytes >> 20} MiB ({_inUse >> 20} MiB in use of " +
-        $"{accelerator.MemorySize >> 20} MiB)", cause);
+        $"{accelerator.MemorySize >> 20} MiB)", cause)
+    {
+        IsOutOfMemory = true,
+    };
 
     /// <summary>Bytes for a request: whole 256-byte lines, and above 64 KiB an eighth of the power of two below, so that
     /// similar sizes share blocks and at most an eighth is wasted.</summary>
