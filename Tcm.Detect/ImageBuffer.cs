@@ -60,8 +60,9 @@ public sealed class ImageBuffer
         };
         long row = (long)width * bytes;
         long step = stride == 0 ? row : stride;
-        if (width <= 0 || height <= 0 || step < row || pixels.Length < (height - 1) * step + row
-            || 3L * width * height > Array.MaxLength)
+        // The number of pixels first: with more of them the other products would not fit a long.
+        if (width <= 0 || height <= 0 || (long)width * height > Array.MaxLength / 3 || step < row
+            || pixels.Length < ((height - 1) * step) + row)
         {
             throw new TcmException(
                 $"ImageBuffer: {pixels.Length} bytes do not hold {width}x{height} {format} pixels with a stride of {step}");

@@ -32,6 +32,12 @@ internal static class CheckpointTargets
         StoredTokenIds = [.. new TcmConfig().PromptTokenIds.Distinct()],
     };
 
+    private static readonly TcmConfig[] Models =
+    [
+        Tiny, Tiny with { HasTextBranch = false, LanguagePrompt = false, VisualPrompt = false, ContextDecoder = false },
+        Tiny with { HasCachedText = true, LanguagePrompt = false, Head = "pan" }, Tiny with { FastTcm = true, Head = "fce" },
+    ];
+
     private static readonly Lazy<CpuBackend> OneThread = new(() => new CpuBackend(1));
 
     /// <summary>A file and all of its tensors.</summary>
@@ -50,20 +56,18 @@ internal static class CheckpointTargets
         WeightFiles.Archive(TorchScript(), storages: ("0", new byte[8])),
     ], ReadAll);
 
-    /// <summary>The configuration in a model's metadata, then the model, and a picture if it can be built.</summary>
+    /// <summary>
+    /// The configuration in a model's metadata, then the model, and a picture if it can be built. The first byte chooses the tensors.
+    /// </summary>
     public static FuzzTarget Config { get; } = new("config", "a model's configuration, and the model built from it",
-    [
-        Encoding.UTF8.GetBytes(TcmConfigJson.Write(Tiny)),
-        Encoding.UTF8.GetBytes(TcmConfigJson.Write(Tiny with { HasTextBranch = false })),
-        Encoding.UTF8.GetBytes("""{"head":"pan","backboneWidth":4,"backboneBlocks":[1,1,1,1],"hasTextBranch":false,"neckWidth":8}"""),
-    ], input =>
-    {
-        string json = Encoding.UTF8.GetString(input);
-        var config = TcmConfigReader.FromCheckpoint(new Described(Tiny, json));
-        using var detector = TextDetector.Over(new Described(Tiny, json), config, OneThread.Value,
-            new TextDetectorOptions { ShortSide = 32, MaxSide = 64 });
-        detector.Detect(new byte[32 * 32], 32, 32, 0, PixelFormat.Gray8);
-    });
+        [.. Models.Select((c, i) => (byte[])[(byte)i, .. Encoding.UTF8.GetBytes(TcmConfigJson.Write(c))])], input =>
+        {
+            var tensors = Models[input.Length == 0 ? 0 : input[0] % Models.Length];
+            using var file = new Described(tensors, Encoding.UTF8.GetString(input.AsSpan(Math.Min(1, input.Length))));
+            using var detector = TextDetector.Over(file, TcmConfigReader.FromCheckpoint(file), OneThread.Value,
+                new TextDetectorOptions { ShortSide = 32, MaxSide = 64 });
+            detector.Detect(new byte[32 * 32], 32, 32, 0, PixelFormat.Gray8);
+        });
 
     private static void ReadAll(byte[] input)
     {

@@ -44,6 +44,13 @@ internal static class FuzzCommand
         return command;
     }
 
+    /// <summary>
+    /// Instrumented assemblies count branches in memory that SharpFuzz sets when AFL's part begins; their static constructors run before
+    /// that, and have to count somewhere too.
+    /// </summary>
+    public static unsafe void AcceptInstrumentation() =>
+        SharpFuzz.Common.Trace.SharedMem = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(1 << 16);
+
     private static void WriteSeeds(FuzzTarget[] targets, DirectoryInfo folder)
     {
         foreach (var target in targets)
@@ -73,7 +80,7 @@ internal static class FuzzCommand
         {
             try
             {
-                Console.WriteLine($"{file}: {(target.Accepts(File.ReadAllBytes(file)) ? "accepted" : "refused")}");
+                Console.WriteLine($"{file}: {target.Refusal(File.ReadAllBytes(file)) ?? "accepted"}");
             }
             catch (Exception e)
             {
@@ -113,9 +120,9 @@ internal static class FuzzCommand
         List<byte[]> corpus = [.. target.Seeds];
         foreach (byte[] sound in target.Seeds)
         {
-            if (!target.Accepts(sound))
+            if (target.Refusal(sound) is { } reason)
             {
-                throw new TcmException($"the target {target.Name} refuses its own seed");
+                throw new TcmException($"the target {target.Name} refuses its own seed: {reason}");
             }
         }
         var mutator = new FuzzMutator(seed);

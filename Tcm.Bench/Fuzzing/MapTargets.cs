@@ -45,11 +45,11 @@ internal static class MapTargets
         Check(processor.Detect(Values(input, 6 * width * height / 16, v => (v - 125) / 16f), width, height, 1, 1));
     });
 
-    /// <summary>All levels for pictures of up to 128x128.</summary>
+    /// <summary>All levels for pictures of up to 64x64.</summary>
     public static FuzzTarget Fce { get; } = new("fce", "post-processing of FCE", Seeds(4), input =>
     {
         var (width, height, setting, switches) = Read(input);
-        (width, height) = (32 * (1 + (width % 4)), 32 * (1 + (height % 4)));
+        (width, height) = (32 * (1 + (width % 2)), 32 * (1 + (height % 2)));
         var processor = new FcePostProcessor(new FcePostProcessingOptions
         {
             Polygons = (switches & 1) != 0,

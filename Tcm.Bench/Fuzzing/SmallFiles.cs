@@ -49,7 +49,7 @@ internal static class SmallFiles
         List<byte[]> files = [.. target.Seeds.Concat(Traps(target.Name)).Where(f => f.Length <= MaxBytes)];
         var mutator = new FuzzMutator(3);
         List<byte[]> sources = files.Count > 0 ? [.. files] : [.. target.Seeds];
-        files.AddRange(Enumerable.Range(0, count).Select(_ => mutator.Next(sources)).Where(f => f.Length <= MaxBytes));
+        files.AddRange(Enumerable.Range(0, count).Select(_ => mutator.Next(sources) is var f && f.Length > MaxBytes ? f[..MaxBytes] : f));
         // Code is compiled and tables are made at the first call.
         foreach (byte[] seed in target.Seeds)
         {
@@ -92,7 +92,7 @@ internal static class SmallFiles
 
     private static IEnumerable<byte[]> Pictures()
     {
-        foreach (var (width, height) in ((int, int)[])[(1120, 1120), (1, 65_000), (14_000, 14_000), (65_000, 3_000)])
+        foreach (var (width, height) in ((int, int)[])[(1000, 1000), (1, 65_000), (14_000, 14_000), (65_000, 3_000)])
         {
             yield return Png(width, height, interlaced: false);
             yield return Png(width, height, interlaced: true);
@@ -221,5 +221,5 @@ internal static class SmallFiles
     private static long Peak() => OperatingSystem.IsLinux() ? Status("VmHWM:") : 0;
 
     private static long Status(string name) => 1024 * long.Parse(File.ReadLines("/proc/self/status")
-        .First(l => l.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        .First(l => l.StartsWith(name, StringComparison.Ordinal)).Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
 }

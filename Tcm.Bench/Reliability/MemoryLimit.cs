@@ -122,7 +122,7 @@ internal static partial class MemoryLimit
     }
 
     private static long VirtualBytes() => 1024 * long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmSize:", StringComparison.Ordinal))
-        .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        .Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
 
     private static void SetLimit(int resource, Limit limit) => Require(SetLimit(resource, in limit) == 0, "setrlimit failed");
 

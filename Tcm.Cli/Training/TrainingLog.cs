@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Tcm.Detect.Training;
 using Tcm.Kernels;
+using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Cli.Training;
 
@@ -45,7 +46,7 @@ internal sealed class TrainingLog : IDisposable
         {
             Add(report);
         }
-        catch (IOException e)
+        catch (Exception e) when (OutputPlace.IsRefusal(e))
         {
             throw new TcmException($"{_path}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e);
         }
@@ -58,7 +59,7 @@ internal sealed class TrainingLog : IDisposable
         {
             _writer.Dispose();
         }
-        catch (IOException)
+        catch (Exception e) when (OutputPlace.IsRefusal(e))
         {
             // A full disk has been reported; rows that it did not take are taken again after the next start.
         }

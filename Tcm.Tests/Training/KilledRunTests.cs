@@ -46,7 +46,10 @@ public sealed class KilledRunTests
         training.FinishBoth(KilledTraining.Interval);
         byte[] before = File.ReadAllBytes(training.State);
         string root = Path.GetDirectoryName(training.Run)!;
-        File.SetUnixFileMode(root, (UnixFileMode)Convert.ToInt32("755", 8));
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(root, (UnixFileMode)Convert.ToInt32("755", 8));
+        }
         foreach (string run in (string[])[training.Run, Path.Combine(root, "another")])
         {
             var command = Wrap(training.Command(run, 1000), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups");
