@@ -23,10 +23,11 @@ internal static class SoakBenchmark
         var shortSide = new Option<int>("--short-side") { DefaultValueFactory = _ => 320 };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1, Description = "Order of the pictures." };
         var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 20, Description = "Of cancellation and disposal." };
+        var alone = new Option<bool>("--alone") { Description = "Leave out what needs a process of its own: memory that ends, a lost device." };
         var weights = new Option<string>("--weights") { DefaultValueFactory = _ => "weights/tcm-db-s.safetensors" };
         var command = new Command("soak", "Equal results and flat memory over many pictures from many threads.")
         {
-            images, callers, shortSide, seed, rounds, weights, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
+            images, callers, shortSide, seed, rounds, alone, weights, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
         };
         command.SetAction(parsed =>
         {
@@ -38,12 +39,12 @@ internal static class SoakBenchmark
                 MaxSide = 4 * parsed.GetValue(shortSide),
             };
             return Run(parsed.GetValue(weights)!, options, parsed.GetValue(images), parsed.GetValue(callers), parsed.GetValue(seed),
-                parsed.GetValue(rounds), parsed.GetValue(BenchOptions.Json));
+                parsed.GetValue(rounds), parsed.GetValue(alone), parsed.GetValue(BenchOptions.Json));
         });
         return command;
     }
 
-    private static int Run(string weights, TextDetectorOptions options, int count, int callers, int seed, int rounds, FileInfo? json)
+    private static int Run(string weights, TextDetectorOptions options, int count, int callers, int seed, int rounds, bool alone, FileInfo? json)
     {
         ImageBuffer[] pictures = [.. Sizes.Select((size, i) =>
             new SceneRenderer(new SceneOptions { Seed = 5, Size = size }).Render(i).Image)];
@@ -81,22 +82,7 @@ internal static class SoakBenchmark
         double slope = late.Count > 1 ? Slope(late) * 1000 : 0, largest = samples.Count > 0 ? samples.Max(s => s.Mebibytes) : 0;
         Console.WriteLine($"{count} pictures of {Sizes.Length} sizes by {callers} threads in {seconds:F0} s: {different} results differ; " +
             $"resident at most {largest:F0} MiB, {slope:+0.0;-0.0} MiB in 1000 pictures over the second half");
-        var checks = new SoakChecks(weights, options, pictures, expected);
-        var seen = new Dictionary<string, string>
-        {
-            ["cancellation"] = checks.Cancel(detector, rounds, seed),
-            ["disposal"] = checks.Dispose(callers, rounds, seed),
-        };
-        if (MemoryLimit.IsSupported)
-        {
-            seen["native memory runs out"] = MemoryLimit.Run("memory-limit", weights);
-            seen["managed memory runs out"] = MemoryLimit.Run("heap-limit", weights);
-        }
-        seen["device loss"] = DeviceLoss.WhyNot is { } reason ? $"not run: {reason}" : DeviceLoss.Run(weights);
-        foreach (var (what, figure) in seen)
-        {
-            Console.WriteLine($"{what}: {figure}");
-        }
+        var seen = Check(new SoakChecks(weights, options, pictures, expected), detector, weights, callers, seed, rounds, alone);
         BenchOutput.WriteJson(json, new
         {
             device = detector.Backend.Name,
@@ -110,6 +96,27 @@ internal static class SoakBenchmark
             samples = samples.OrderBy(s => s.Images).Select(s => new { images = s.Images + 1, residentMb = s.Mebibytes }),
         });
         return different == 0 ? 0 : 1;
+    }
+
+    private static Dictionary<string, string> Check(SoakChecks checks, TextDetector detector, string weights, int callers, int seed, int rounds,
+        bool alone)
+    {
+        var seen = new Dictionary<string, string>
+        {
+            ["cancellation"] = checks.Cancel(detector, rounds, seed),
+            ["disposal"] = checks.Dispose(callers, rounds, seed),
+        };
+        if (!alone)
+        {
+            seen["native memory runs out"] = MemoryLimit.IsSupported ? MemoryLimit.Run("memory-limit", weights) : "not run: limits of Linux";
+            seen["managed memory runs out"] = MemoryLimit.IsSupported ? MemoryLimit.Run("heap-limit", weights) : "not run: limits of Linux";
+            seen["device loss"] = DeviceLoss.WhyNot is { } reason ? $"not run: {reason}" : DeviceLoss.Run(weights);
+        }
+        foreach (var (what, figure) in seen)
+        {
+            Console.WriteLine($"{what}: {figure}");
+        }
+        return seen;
     }
 
     /// <summary>Least squares.</summary>

@@ -146,9 +146,9 @@ internal sealed class GpuMemory(GpuBackend backend, Accelerator accelerator) : I
 
     // Anything else is the device's failure and not a matter of size. The simulator allocates host memory.
     private static bool IsShort(Exception e) => e is OutOfMemoryException
-        || (e is CudaException cuda && cuda.Error == CudaError.CUDA_ERROR_OUT_OF_MEMORY)
-        || (e is CLException { Error: CLError.CL_MEM_OBJECT_ALLOCATION_FAILURE or CLError.CL_OUT_OF_RESOURCES
-            or CLError.CL_OUT_OF_HOST_MEMORY or CLError.CL_INVALID_BUFFER_SIZE });
+        || (e is CudaException cuda && cuda.Error == nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY))
+        || (e is CLException cl && cl.Error is CLError.CL_MEM_OBJECT_ALLOCATION_FAILURE or CLError.CL_OUT_OF_RESOURCES
+            or CLError.CL_OUT_OF_HOST_MEMORY or CLError.CL_INVALID_BUFFER_SIZE);
 
     private DeviceException OutOfMemory(long bytes, Exception cause) => new(
         $"{backend.Name}: out of memory while allocating {bytes >> 20} MiB ({_inUse >> 20} MiB in use of " +
