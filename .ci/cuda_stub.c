@@ -2,6 +2,7 @@
    that the host's code must keep and says at the end what was broken: a current context for every call, no call that waits or
    allocates while a stream is captured, every graph and every page-locked block given back.
      CUDA_STUB_FAIL=name   that function fails with error 999
+     stub_lose(n)          after n more calls the device is lost: every call fails with error 719; n < 0 makes it whole again
    Only what ILGPU 1.5.3 and CudaDriver.cs call is here. */
 #include <pthread.h>
 #include <stdint.h>
@@ -19,7 +20,14 @@ static __thread ptr current;
 static struct stream *captured;
 static long launches, captures, made, freed, replays, nodes, unsafe_calls, locked, unlocked, events, without_context;
 
+static long calls_left = -1;
+static int lost;
+
+void stub_lose(long calls) { lost = 0; calls_left = calls; }
+
 static int injected(const char *name) {
+    if (!lost && calls_left >= 0 && __sync_sub_and_fetch(&calls_left, 1) < 0) lost = 1;
+    if (lost) return 719;
     const char *fail = getenv("CUDA_STUB_FAIL");
     return fail && !strcmp(fail, name) ? 999 : 0;
 }

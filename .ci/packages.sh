@@ -13,6 +13,14 @@ version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' Directory.Build.props)
 hosting=$(sed -n 's:.*Include="Microsoft.Extensions.Hosting" Version="\(.*\)" />.*:\1:p' Directory.Packages.props)
 skia=$(sed -n 's:.*Include="SkiaSharp" Version="\(.*\)" />.*:\1:p' Directory.Packages.props)
 
+# A new user's path, step by step.
+timed() {
+    local name=$1 start=$(date +%s%N)
+    shift
+    "$@"
+    echo "$name: $((($(date +%s%N) - start) / 1000000)) ms" >>"$work/times.txt"
+}
+
 echo "-- the console sample, in the repository"
 dotnet run -c Release --no-build --project samples/Console -- "$picture" | tee "$work/expected.txt"
 test -s "$work/expected.txt"
@@ -57,9 +65,14 @@ cp samples/Console/Program.cs "$work/app/"
 cd "$work/app"
 
 echo "-- a program that has the package"
-dotnet build -c Release -v q -o "$work/plain"
+timed restore dotnet restore -v q
+timed build dotnet build -c Release -v q --no-restore -o "$work/plain"
 cmp "$work/feed/Tcm.Detect.$version.nupkg" "$work/packages/tcm.detect/$version/tcm.detect.$version.nupkg"
-dotnet "$work/plain/app.dll" "$picture" | diff "$work/expected.txt" -
+timed "first picture" dotnet "$work/plain/app.dll" "$picture" >"$work/first.txt"
+timed "second picture" dotnet "$work/plain/app.dll" "$picture" >"$work/second.txt"
+diff "$work/expected.txt" "$work/first.txt"
+diff "$work/expected.txt" "$work/second.txt"
+cat "$work/times.txt"
 
 echo "-- the same, trimmed and self-contained"
 trimmed=(-r linux-x64 -p:SelfContained=true -p:PublishTrimmed=true)

@@ -19,7 +19,13 @@ internal static class BenchCommands
         HeadsBenchmark.Create(),
         CurvedBenchmark.Create(),
         SoakBenchmark.Create(),
+        Fuzzing.FuzzCommand.Create(),
+        Fuzzing.SmallFiles.Create(),
+        Reliability.KillsBenchmark.Create(),
         ReportCommand.Create(),
+        Reliability.MemoryLimit.CreateNative(),
+        Reliability.MemoryLimit.CreateManaged(),
+        Reliability.DeviceLoss.Create(),
         OnnxProcess.CreateMemory(),
         OnnxProcess.CreateDetect(),
     };

@@ -62,7 +62,7 @@ internal static class OnnxProcess
 
     /// <summary>Runs a program to its end and returns what it printed.</summary>
     /// <exception cref="Kernels.TcmException">It failed.</exception>
-    public static string Run(string program, IEnumerable<string> arguments)
+    public static string Run(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables = null)
     {
         // A program that was built for no runtime in particular is a library that dotnet starts.
         bool library = program.EndsWith(".dll", StringComparison.Ordinal);
@@ -70,6 +70,10 @@ internal static class OnnxProcess
         foreach (string argument in library ? arguments.Prepend(program) : arguments)
         {
             start.ArgumentList.Add(argument);
+        }
+        foreach (var (name, value) in variables ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
         }
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();

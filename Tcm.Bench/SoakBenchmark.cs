@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Tcm.Bench.Reliability;
 using Tcm.Cli.Synthesis;
 using Tcm.Detect;
 
@@ -7,7 +8,8 @@ namespace Tcm.Bench;
 
 /// <summary>
 /// <c>soak</c>: many pictures of mixed sizes through one detector that several threads share. Every result must have the bits that
-/// one thread alone got, and resident memory must stay flat once every size has been seen.
+/// one thread alone got, and resident memory must stay flat once every size has been seen. Then calls are cancelled, detectors are
+/// disposed under their callers, memory runs out and, where a C compiler makes the driver without a device, the device is lost.
 /// </summary>
 internal static class SoakBenchmark
 {
@@ -20,10 +22,12 @@ internal static class SoakBenchmark
         var callers = new Option<int>("--callers") { DefaultValueFactory = _ => 8, Description = "Threads that share the detector." };
         var shortSide = new Option<int>("--short-side") { DefaultValueFactory = _ => 320 };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1, Description = "Order of the pictures." };
+        var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 20, Description = "Of cancellation and disposal." };
+        var alone = new Option<bool>("--alone") { Description = "Leave out what needs a process of its own: memory that ends, a lost device." };
         var weights = new Option<string>("--weights") { DefaultValueFactory = _ => "weights/tcm-db-s.safetensors" };
         var command = new Command("soak", "Equal results and flat memory over many pictures from many threads.")
         {
-            images, callers, shortSide, seed, weights, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
+            images, callers, shortSide, seed, rounds, alone, weights, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
         };
         command.SetAction(parsed =>
         {
@@ -35,17 +39,17 @@ internal static class SoakBenchmark
                 MaxSide = 4 * parsed.GetValue(shortSide),
             };
             return Run(parsed.GetValue(weights)!, options, parsed.GetValue(images), parsed.GetValue(callers), parsed.GetValue(seed),
-                parsed.GetValue(BenchOptions.Json));
+                parsed.GetValue(rounds), parsed.GetValue(alone), parsed.GetValue(BenchOptions.Json));
         });
         return command;
     }
 
-    private static int Run(string weights, TextDetectorOptions options, int count, int callers, int seed, FileInfo? json)
+    private static int Run(string weights, TextDetectorOptions options, int count, int callers, int seed, int rounds, bool alone, FileInfo? json)
     {
         ImageBuffer[] pictures = [.. Sizes.Select((size, i) =>
             new SceneRenderer(new SceneOptions { Seed = 5, Size = size }).Render(i).Image)];
         using var detector = TextDetector.Load(weights, options);
-        string[] expected = [.. pictures.Select(p => Bits(detector.Detect(p)))];
+        string[] expected = [.. pictures.Select(p => DetectorBits.Of(detector.Detect(p)))];
 
         var samples = new List<(double Images, double Mebibytes)>();
         int next = -1, different = 0;
@@ -56,7 +60,7 @@ internal static class SoakBenchmark
             {
                 // Each picture of the run is decided by the seed alone, whichever thread takes it.
                 int which = new Random(unchecked((seed * 1_000_003) + i)).Next(pictures.Length);
-                if (Bits(detector.Detect(pictures[which])) != expected[which])
+                if (DetectorBits.Of(detector.Detect(pictures[which])) != expected[which])
                 {
                     Interlocked.Increment(ref different);
                 }
@@ -78,6 +82,7 @@ internal static class SoakBenchmark
         double slope = late.Count > 1 ? Slope(late) * 1000 : 0, largest = samples.Count > 0 ? samples.Max(s => s.Mebibytes) : 0;
         Console.WriteLine($"{count} pictures of {Sizes.Length} sizes by {callers} threads in {seconds:F0} s: {different} results differ; " +
             $"resident at most {largest:F0} MiB, {slope:+0.0;-0.0} MiB in 1000 pictures over the second half");
+        var seen = Check(new SoakChecks(weights, options, pictures, expected), detector, weights, callers, seed, rounds, alone);
         BenchOutput.WriteJson(json, new
         {
             device = detector.Backend.Name,
@@ -87,15 +92,32 @@ internal static class SoakBenchmark
             different,
             largestResidentMb = largest,
             mebibytesPer1000Pictures = slope,
+            checks = seen,
             samples = samples.OrderBy(s => s.Images).Select(s => new { images = s.Images + 1, residentMb = s.Mebibytes }),
         });
         return different == 0 ? 0 : 1;
     }
 
-    /// <summary>Everything of a result that shall repeat: all but the timings.</summary>
-    private static string Bits(DetectionResult result) => string.Join(';', result.Regions.Select(r =>
-        $"{BitConverter.SingleToInt32Bits(r.Score)}:{string.Join(',', r.Polygon.Concat(r.Quad)
-            .Select(p => $"{BitConverter.SingleToInt32Bits(p.X)} {BitConverter.SingleToInt32Bits(p.Y)}"))}"));
+    private static Dictionary<string, string> Check(SoakChecks checks, TextDetector detector, string weights, int callers, int seed, int rounds,
+        bool alone)
+    {
+        var seen = new Dictionary<string, string>
+        {
+            ["cancellation"] = checks.Cancel(detector, rounds, seed),
+            ["disposal"] = checks.Dispose(callers, rounds, seed),
+        };
+        if (!alone)
+        {
+            seen["native memory runs out"] = MemoryLimit.IsSupported ? MemoryLimit.Run("memory-limit", weights) : "not run: limits of Linux";
+            seen["managed memory runs out"] = MemoryLimit.IsSupported ? MemoryLimit.Run("heap-limit", weights) : "not run: limits of Linux";
+            seen["device loss"] = DeviceLoss.WhyNot is { } reason ? $"not run: {reason}" : DeviceLoss.Run(weights);
+        }
+        foreach (var (what, figure) in seen)
+        {
+            Console.WriteLine($"{what}: {figure}");
+        }
+        return seen;
+    }
 
     /// <summary>Least squares.</summary>
     private static double Slope(List<(double X, double Y)> points)

@@ -48,6 +48,7 @@ public sealed class ImageBuffer
     /// <param name="format">Meaning of the bytes.</param>
     /// <param name="stride">Bytes between rows; 0 means that they follow each other.</param>
     /// <exception cref="TcmException">The sizes do not fit the number of bytes.</exception>
+    /// <exception cref="DeviceException">The process has not that much memory left.</exception>
     public static ImageBuffer From(ReadOnlySpan<byte> pixels, int width, int height, PixelFormat format, int stride = 0)
     {
         int bytes = format switch
@@ -59,8 +60,9 @@ public sealed class ImageBuffer
         };
         long row = (long)width * bytes;
         long step = stride == 0 ? row : stride;
-        if (width <= 0 || height <= 0 || step < row || pixels.Length < (height - 1) * step + row
-            || 3L * width * height > Array.MaxLength)
+        // The number of pixels first: with more of them the other products would not fit a long.
+        if (width <= 0 || height <= 0 || (long)width * height > Array.MaxLength / 3 || step < row
+            || pixels.Length < ((height - 1) * step) + row)
         {
             throw new TcmException(
                 $"ImageBuffer: {pixels.Length} bytes do not hold {width}x{height} {format} pixels with a stride of {step}");
@@ -71,7 +73,7 @@ public sealed class ImageBuffer
             PixelFormat.Gray8 => (0, 0, 0),
             _ => (0, 1, 2),
         };
-        var rgb = new byte[3 * width * height];
+        var rgb = Allocate(width, height);
         for (int y = 0, to = 0; y < height; y++)
         {
             var source = pixels.Slice((int)(y * step), (int)row);
@@ -83,5 +85,17 @@ public sealed class ImageBuffer
             }
         }
         return new ImageBuffer(rgb, width, height);
+    }
+
+    private static byte[] Allocate(int width, int height)
+    {
+        try
+        {
+            return new byte[3 * width * height];
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new DeviceException($"out of memory for a picture of {width}x{height}", e) { IsOutOfMemory = true };
+        }
     }
 }

@@ -11,4 +11,8 @@ public class TcmException : Exception
 public sealed class ShapeException(string message) : TcmException(message);
 
 /// <summary>A device that is absent, of no use for the request, out of memory, or failed.</summary>
-public sealed class DeviceException(string message, Exception? inner = null) : TcmException(message, inner);
+public sealed class DeviceException(string message, Exception? inner = null) : TcmException(message, inner)
+{
+    /// <summary>Whether memory ran out, of the device or of the host: whoever asked for it goes on working, with less at a time.</summary>
+    public bool IsOutOfMemory { get; init; }
+}

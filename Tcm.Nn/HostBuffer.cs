@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tcm.Kernels;
 
 namespace Tcm.Nn;
 
@@ -14,7 +15,14 @@ internal sealed unsafe class HostBuffer : IDisposable
     public HostBuffer(long floats)
     {
         _length = checked((int)floats);
-        _memory = NativeMemory.Alloc((nuint)floats, sizeof(float));
+        try
+        {
+            _memory = NativeMemory.Alloc((nuint)floats, sizeof(float));
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new DeviceException($"out of memory while reading {floats >> 18} MiB of weights", e) { IsOutOfMemory = true };
+        }
     }
 
     ~HostBuffer() => Dispose();

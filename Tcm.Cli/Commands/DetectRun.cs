@@ -121,7 +121,7 @@ internal sealed class DetectRun(CliHost host, IReadOnlyList<Input> inputs)
                 {
                     error = $"{input.Path}: {e.Message}";
                 }
-                catch (OutOfMemoryException)
+                catch (DeviceException e) when (e.IsOutOfMemory)
                 {
                     error = $"{input.Path}: not enough memory; a smaller --short-side or --max-side helps";
                 }

@@ -21,6 +21,7 @@ internal static class ImageFile
     public static readonly long MaxPixels = DetectorLimits.Default.MaxPixels;
 
     private const long MaxFileBytes = 1L << 30;
+    private const int FreePixels = 1 << 20;
 
     /// <summary>Whether the name looks like one of a picture; used for folders and globs only.</summary>
     public static bool HasPictureExtension(string path) => Path.GetExtension(path).ToLowerInvariant()
@@ -32,7 +33,18 @@ internal static class ImageFile
     /// <exception cref="ImageFileException">It cannot be read.</exception>
     public static ImageBuffer Read(string path, bool applyOrientation = false)
     {
-        byte[] bytes = ReadBytes(path);
+        try
+        {
+            return Read(path, ReadBytes(path), applyOrientation);
+        }
+        catch (Exception e) when (e is OutOfMemoryException or DeviceException)
+        {
+            throw new ImageFileException(path, "not enough memory for this picture", e);
+        }
+    }
+
+    private static ImageBuffer Read(string path, byte[] bytes, bool applyOrientation)
+    {
         using var data = SKData.CreateCopy(bytes);
         using var codec = SKCodec.Create(data);
         if (codec is null)
@@ -48,14 +60,20 @@ internal static class ImageFile
             throw new ImageFileException(path,
                 $"{width}x{height} pixels are more than the limit of {MaxPixels / 1_000_000} megapixels");
         }
-        // Deflate packs at most 1032 to 1 and a pixel has at least one bit: less data than that is refused before it costs
-        // memory. The other formats have no such floor, or the codec checks it itself.
-        if (codec.EncodedFormat == SKEncodedImageFormat.Png && (long)width * height / 8 / 1032 > bytes.Length)
+        if ((long)width * height > MostPixels(codec.EncodedFormat, bytes.Length))
         {
-            throw new ImageFileException(path, "the PNG data is truncated");
+            throw new ImageFileException(path, $"the {name} data is truncated: {bytes.Length} bytes cannot hold {width}x{height} pixels");
         }
         return Decode(path, name, codec, applyOrientation ? codec.EncodedOrigin : SKEncodedOrigin.TopLeft);
     }
+
+    /// <summary>
+    /// The most pixels that a file of some bytes may declare, so that a few bytes cannot cost gigabytes. Deflate packs at most 1032 to 1,
+    /// and a pixel of a PNG has at least one bit. A block of 8x8 pixels of a JPEG has at least one bit; of lossy WebP it is about as
+    /// much. Only a flat lossless WebP, or a BMP that ends early, may stand for more in earnest, and of those small ones pass.
+    /// </summary>
+    private static long MostPixels(SKEncodedImageFormat format, long bytes) => format == SKEncodedImageFormat.Png
+        ? Math.Max(1, bytes) * 8 * 1032 : FreePixels + (bytes * 1024);
 
     private static unsafe ImageBuffer Decode(string path, string format, SKCodec codec, SKEncodedOrigin origin)
     {
@@ -64,15 +82,7 @@ internal static class ImageFile
         var info = new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888,
             opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, null);
         long length = (long)info.Width * info.Height * 4;
-        byte* pixels;
-        try
-        {
-            pixels = (byte*)NativeMemory.Alloc((nuint)length);
-        }
-        catch (OutOfMemoryException e)
-        {
-            throw new ImageFileException(path, $"not enough memory for {info.Width}x{info.Height} pixels", e);
-        }
+        byte* pixels = (byte*)NativeMemory.Alloc((nuint)length);
         // Told of it, the collector lets go of the large pictures before this one.
         GC.AddMemoryPressure(length);
         try

@@ -102,9 +102,5 @@ internal static class DecodeAhead
         {
             return new DecodedInput(input.Path, null, e.Message, 0);
         }
-        catch (OutOfMemoryException)
-        {
-            return new DecodedInput(input.Path, null, $"{input.Path}: not enough memory for this picture", 0);
-        }
     }
 }

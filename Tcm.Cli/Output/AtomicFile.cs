@@ -52,7 +52,7 @@ internal sealed class AtomicFile : IDisposable
             Stream.Write(bytes);
             Stream.Flush();
         }
-        catch (IOException e)
+        catch (Exception e) when (OutputPlace.IsRefusal(e))
         {
             throw new OutputException($"{_path}: cannot be written: {Reason(e)}", e);
         }
@@ -70,7 +70,7 @@ internal sealed class AtomicFile : IDisposable
                 File.Move(_temporary, _target, overwrite: true);
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (OutputPlace.IsRefusal(e))
         {
             throw new OutputException($"{_path}: cannot be written: {Reason(e)}", e);
         }

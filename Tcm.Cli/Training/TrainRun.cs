@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Tcm.Cli.Output;
 using Tcm.Detect.Training;
 using Tcm.Kernels;
 
@@ -46,8 +47,7 @@ internal sealed class TrainRun(CliHost host, Recipe recipe)
         {
             throw new UsageException($"{state}: no state to resume from");
         }
-        Directory.CreateDirectory(Folder);
-        RemoveLeftovers();
+        PrepareFolder();
         var data = SampleSources.Open(recipe);
         var validation = recipe.Validation.Every > 0 ? new Validation(recipe, Folder) : null;
         using var backend = Devices.Open(Device, Threads);
@@ -79,22 +79,30 @@ internal sealed class TrainRun(CliHost host, Recipe recipe)
             }
             if (report.Step % recipe.CheckpointEvery == 0 && !stopped)
             {
-                Save(trainer, log, validation);
+                Save(trainer, validation);
             }
         }
         progress.End();
-        Save(trainer, log, validation);
+        Save(trainer, validation);
         host.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{trainer.Step} of {recipe.Steps} steps; {Path.Combine(Folder, ModelFile)}"));
         return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Success;
     }
 
-    /// <summary>Files that a killed run had begun.</summary>
-    private void RemoveLeftovers()
+    /// <summary>Makes it, and removes files that a killed run had begun.</summary>
+    private void PrepareFolder()
     {
-        foreach (string file in Directory.GetFiles(Folder, "*.tmp"))
+        try
         {
-            File.Delete(file);
+            Directory.CreateDirectory(Folder);
+            foreach (string file in Directory.GetFiles(Folder, "*.tmp"))
+            {
+                File.Delete(file);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OutputException($"{Folder}: cannot be written to: {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
 
@@ -115,9 +123,8 @@ internal sealed class TrainRun(CliHost host, Recipe recipe)
         }
     }
 
-    private void Save(Trainer trainer, TrainingLog log, Validation? validation)
+    private void Save(Trainer trainer, Validation? validation)
     {
-        log.Flush();
         CurvePainter.Paint(Path.Combine(Folder, LogFile), validation?.History() ?? [], Path.Combine(Folder, CurvesFile));
         trainer.SaveState(Path.Combine(Folder, StateFile));
         trainer.SaveModel(Path.Combine(Folder, ModelFile));

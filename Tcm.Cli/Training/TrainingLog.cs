@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Tcm.Detect.Training;
 using Tcm.Kernels;
+using Tcm.Nn.Checkpoints;
 
 namespace Tcm.Cli.Training;
 
@@ -11,6 +12,7 @@ namespace Tcm.Cli.Training;
 /// </summary>
 internal sealed class TrainingLog : IDisposable
 {
+    private readonly string _path;
     private readonly StreamWriter _writer;
     private bool _hasHeader;
 
@@ -20,6 +22,7 @@ internal sealed class TrainingLog : IDisposable
     /// <exception cref="TcmException">It cannot be written.</exception>
     public TrainingLog(string path, int step)
     {
+        _path = path;
         try
         {
             string[] kept = step > 0 && File.Exists(path) ? [.. Complete(File.ReadLines(path), step)] : [];
@@ -27,7 +30,7 @@ internal sealed class TrainingLog : IDisposable
             string temporary = path + ".tmp";
             File.WriteAllLines(temporary, kept);
             File.Move(temporary, path, overwrite: true);
-            _writer = new StreamWriter(path, append: true, new UTF8Encoding(false)) { NewLine = "\n" };
+            _writer = new StreamWriter(path, append: true, new UTF8Encoding(false)) { NewLine = "\n", AutoFlush = true };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -35,8 +38,34 @@ internal sealed class TrainingLog : IDisposable
         }
     }
 
-    /// <summary>Adds a row.</summary>
+    /// <summary>Adds a row, at once, so that it can be watched.</summary>
+    /// <exception cref="TcmException">The disk is full.</exception>
     public void Write(StepReport report)
+    {
+        try
+        {
+            Add(report);
+        }
+        catch (Exception e) when (OutputPlace.IsRefusal(e))
+        {
+            throw new TcmException($"{_path}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        try
+        {
+            _writer.Dispose();
+        }
+        catch (Exception e) when (OutputPlace.IsRefusal(e))
+        {
+            // A full disk has been reported; rows that it did not take are taken again after the next start.
+        }
+    }
+
+    private void Add(StepReport report)
     {
         if (!_hasHeader)
         {
@@ -46,12 +75,6 @@ internal sealed class TrainingLog : IDisposable
         _writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{report.Step},{string.Join(',', report.Losses.Select(l => l.Value.ToString("G6", CultureInfo.InvariantCulture)))},{report.Total:G6},{report.Rate:G6},{report.GradientNorm:G5},{report.Seconds:F4},{report.DataSeconds:F4}"));
     }
-
-    /// <summary>Puts the rows so far on disk.</summary>
-    public void Flush() => _writer.Flush();
-
-    /// <inheritdoc/>
-    public void Dispose() => _writer.Dispose();
 
     /// <summary>The header, and the rows up to a step that are whole: of a killed run the last one may not be.</summary>
     private static IEnumerable<string> Complete(IEnumerable<string> lines, int step)

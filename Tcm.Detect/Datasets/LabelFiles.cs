@@ -49,12 +49,17 @@ internal static class LabelFiles
 
     private static ZipArchive OpenZip(string path)
     {
+        ZipArchive? zip = null;
         try
         {
-            return File.Exists(path) ? ZipFile.OpenRead(path) : throw new TcmException($"{path}: no such folder or zip");
+            zip = File.Exists(path) ? ZipFile.OpenRead(path) : throw new TcmException($"{path}: no such folder or zip");
+            // The directory is read, and its damages are found, when it is first looked at.
+            _ = zip.Entries;
+            return zip;
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
+            zip?.Dispose();
             throw new TcmException($"{path}: cannot be read as a zip: {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }

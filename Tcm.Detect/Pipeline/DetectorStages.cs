@@ -93,7 +93,14 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
     {
         Enter("preprocess", cancellation);
         Limits.CheckPicture(image.Width, image.Height);
-        return Preprocessor.Prepare(image, _policy);
+        try
+        {
+            return Preprocessor.Prepare(image, _policy);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw OutOfMemory("resizing", e);
+        }
     }
 
     /// <summary>Normalises and pads pictures of one padded size to the network's input (B,3,H,W); the caller's scope owns it.</summary>
@@ -119,8 +126,23 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
     public IReadOnlyList<PictureMaps> Forward(Tensor input, IReadOnlyList<NetworkSize> sizes, CancellationToken cancellation)
     {
         Enter("network", cancellation);
-        return Passes.Run(input, new CancellationPoints(this, cancellation), maps => Begin(maps, sizes));
+        try
+        {
+            return Passes.Run(input, new CancellationPoints(this, cancellation), maps => Begin(maps, sizes));
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw OutOfMemory("the network", e);
+        }
     }
+
+    // The collector's exception by the name that a device's has: the process goes on, and so does the detector.
+    private static DeviceException OutOfMemory(string what, Exception e) =>
+        new($"out of memory for {what}; smaller pictures take less", e) { IsOutOfMemory = true };
+
+    // Tasks that run in parallel gather their exceptions.
+    private static bool IsOutOfMemory(Exception e) => e is OutOfMemoryException
+        || (e is AggregateException several && several.InnerExceptions.Any(IsOutOfMemory));
 
     private List<PictureMaps> Begin(Tensor maps, IReadOnlyList<NetworkSize> sizes)
     {
@@ -149,7 +171,15 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
     {
         Enter("postprocess", cancellation);
         long start = Stopwatch.GetTimestamp();
-        var found = maps.Extract(_extraction.Extractor);
+        IReadOnlyList<TextRegion> found;
+        try
+        {
+            found = maps.Extract(_extraction.Extractor);
+        }
+        catch (Exception e) when (IsOutOfMemory(e))
+        {
+            throw OutOfMemory("post-processing", e);
+        }
         IReadOnlyList<TextRegion> regions = Array.AsReadOnly(BestOf(found).Select(ReadingDirection.Order).ToArray());
         if (options.Order == RegionOrder.Reading)
         {

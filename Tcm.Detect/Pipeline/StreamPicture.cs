@@ -32,7 +32,7 @@ internal sealed class StreamPicture(string id, PictureRecord record)
     public double Preprocess { get; set; }
 
     /// <summary>Whether an exception is the picture's own misfortune and not the end of the run.</summary>
-    public static bool IsOwn(Exception e) => e is (TcmException and not DeviceException) or OutOfMemoryException;
+    public static bool IsOwn(Exception e) => e is TcmException and not DeviceException { IsOutOfMemory: false };
 
     public void Succeed(DetectionResult result) =>
         End(() => record.Succeed(result), () => _output.TrySetResult(new DetectionOutput(id, result, null)));

@@ -42,7 +42,7 @@ public static class RecipeReader
             Validate(recipe, path);
             return ResolvePaths(recipe, Path.GetDirectoryName(Path.GetFullPath(path))!);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
             throw new TcmException($"{path}: {e.Message.ReplaceLineEndings(" ")}", e);
         }

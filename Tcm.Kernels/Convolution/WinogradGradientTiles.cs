@@ -121,7 +121,8 @@ internal static unsafe class WinogradGradientTiles<T> where T : struct, IFloatVe
         for (int tile = 0; tile < tiles; tile++, pixels += Out * lanes, u += lanes)
         {
             WinogradTransforms.ForOutputGradient(Floats4.Load(pixels), Floats4.Load(pixels + lanes),
-                Floats4.Load(pixels + (2 * lanes)), Floats4.Load(pixels + (3 * lanes)), out var m0, out var m1, out var m2, out var m3, out var m4, out var m5);
+                Floats4.Load(pixels + (2 * lanes)), Floats4.Load(pixels + (3 * lanes)),
+                out var m0, out var m1, out var m2, out var m3, out var m4, out var m5);
             m0.Store(u);
             m1.Store(u + stride);
             m2.Store(u + (2 * stride));

@@ -16,7 +16,7 @@ internal sealed unsafe class CpuBuffer : IDisposable
         }
         catch (OutOfMemoryException e)
         {
-            throw new DeviceException($"cpu: out of memory while packing {Bytes >> 20} MiB of weights", e);
+            throw new DeviceException($"cpu: out of memory while packing {Bytes >> 20} MiB of weights", e) { IsOutOfMemory = true };
         }
         NativeMemory.Clear((byte*)Pointer + Bytes, Slack);
     }

@@ -98,18 +98,35 @@ internal sealed unsafe class CpuMemory(Backend backend) : IDisposable
                 return (region, start);
             }
         }
-        long size = Math.Max(bytes, _regions.Count == 0 ? FirstRegion : NextRegion);
+        var added = Grow(bytes);
+        _regions.Add(added);
+        _systemAllocations++;
+        _total += added.Bytes;
+        return (added, added.Take(bytes));
+    }
+
+    private MemoryRegion Grow(long bytes)
+    {
         try
         {
-            _regions.Add(new MemoryRegion(size));
+            return new MemoryRegion(Math.Max(bytes, _regions.Count == 0 ? FirstRegion : NextRegion));
+        }
+        catch (OutOfMemoryException)
+        {
+            // Regions that are idle may be what is in the way, and the last memory goes in small pieces.
+            Trim();
+        }
+        try
+        {
+            return new MemoryRegion(bytes);
         }
         catch (OutOfMemoryException e)
         {
-            throw new DeviceException($"cpu: out of memory while allocating {size >> 20} MiB", e);
+            throw new DeviceException($"cpu: out of memory while allocating {bytes >> 20} MiB ({_inUse >> 20} MiB in use)", e)
+            {
+                IsOutOfMemory = true,
+            };
         }
-        _systemAllocations++;
-        _total += size;
-        return (_regions[^1], _regions[^1].Take(bytes));
     }
 
     private void Drop(MemoryRegion region)

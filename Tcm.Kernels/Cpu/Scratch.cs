@@ -15,6 +15,7 @@ internal sealed unsafe class Scratch
     ~Scratch() => NativeMemory.AlignedFree(_block);
 
     /// <summary>At least <paramref name="floats"/> floats, contents undefined, readable 128 bytes past both ends.</summary>
+    /// <exception cref="DeviceException">The system has no such memory.</exception>
     public static float* Get(long floats)
     {
         mine ??= new Scratch();
@@ -22,8 +23,16 @@ internal sealed unsafe class Scratch
         if (bytes > mine._size)
         {
             NativeMemory.AlignedFree(mine._block);
+            mine._block = null;
             mine._size = 0;
-            mine._block = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
+            try
+            {
+                mine._block = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
+            }
+            catch (OutOfMemoryException e)
+            {
+                throw new DeviceException($"cpu: out of memory while taking {bytes >> 20} MiB of working memory", e) { IsOutOfMemory = true };
+            }
             mine._size = bytes;
         }
         return (float*)(mine._block + 128);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 
 namespace Tcm.Kernels.Cpu;
 
@@ -7,7 +8,8 @@ namespace Tcm.Kernels.Cpu;
 /// handing out work costs about a microsecond; after a pause they sleep. The caller works too. A call made while the team
 /// is busy (from another thread, or from inside a task) runs its tasks on the calling thread alone. Tasks must not depend
 /// on who runs them, so results never depend on the number of threads. Nobody waits for a helper that has not begun: on a
-/// busy machine, where a helper may be off its core for milliseconds, the caller just does all the tasks.
+/// busy machine, where a helper may be off its core for milliseconds, the caller just does all the tasks. A task that throws ends the
+/// run: tasks that nobody has begun are left out, and the caller gets the first exception when nobody works any more.
 /// </summary>
 internal sealed unsafe class ThreadTeam : IDisposable
 {
@@ -28,6 +30,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
     private void* _state;
     private int _tasks;
     private int _next;
+    private Exception? _failure;
 
     public ThreadTeam(int threads)
     {
@@ -40,7 +43,15 @@ internal sealed unsafe class ThreadTeam : IDisposable
             int index = i;
             _wake[i] = new SemaphoreSlim(0);
             _helpers[i] = new Thread(() => Work(index)) { IsBackground = true, Name = $"tcm-cpu-{i + 1}" };
-            _helpers[i].Start();
+            try
+            {
+                _helpers[i].Start();
+            }
+            catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+            {
+                Stop(i);
+                throw new DeviceException($"cpu: the system gives no more than {i + 1} of {threads} threads", e) { IsOutOfMemory = true };
+            }
         }
     }
 
@@ -48,6 +59,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
     public int Threads { get; }
 
     /// <summary>Calls <c>body(state, task)</c> once for every task in [0, tasks); returns when all are done.</summary>
+    /// <exception cref="Exception">What a task threw; the team stays usable.</exception>
     public void Run(int tasks, delegate*<void*, int, void> body, void* state)
     {
         if (tasks <= 1 || _helpers.Length == 0 || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
@@ -84,7 +96,13 @@ internal sealed unsafe class ThreadTeam : IDisposable
                 Thread.Yield();
             }
         }
+        var failure = _failure;
+        _failure = null;
         Volatile.Write(ref _busy, 0);
+        if (failure is not null)
+        {
+            ExceptionDispatchInfo.Throw(failure);
+        }
     }
 
     /// <summary>Runs a job whose state is a struct on the caller's stack, without allocating.</summary>
@@ -121,10 +139,19 @@ internal sealed unsafe class ThreadTeam : IDisposable
 
     private void TakeTasks()
     {
-        int task;
-        while ((task = Interlocked.Increment(ref _next) - 1) < _tasks)
+        try
         {
-            _body(_state, task);
+            int task;
+            while ((task = Interlocked.Increment(ref _next) - 1) < _tasks)
+            {
+                _body(_state, task);
+            }
+        }
+        catch (Exception e)
+        {
+            // On a helper nobody would catch it, and the caller must not return while others use its state.
+            Interlocked.CompareExchange(ref _failure, e, null);
+            Interlocked.Exchange(ref _next, _tasks);
         }
     }
 
@@ -168,10 +195,12 @@ internal sealed unsafe class ThreadTeam : IDisposable
         }
     }
 
-    public void Dispose()
+    public void Dispose() => Stop(_helpers.Length);
+
+    private void Stop(int started)
     {
         _stop = true;
-        for (int i = 0; i < _helpers.Length; i++)
+        for (int i = 0; i < started; i++)
         {
             _wake[i].Release();
             _helpers[i].Join();

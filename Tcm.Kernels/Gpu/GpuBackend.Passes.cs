@@ -165,8 +165,11 @@ internal sealed partial class GpuBackend
                 if (graph != 0)
                 {
                     using var binding = backend._accelerator.BindScoped();
-                    backend._stream.Synchronize();
-                    backend._driver!.DestroyGraph(graph);
+                    FreeUnlessLost(() =>
+                    {
+                        backend._stream.Synchronize();
+                        backend._driver!.DestroyGraph(graph);
+                    });
                     backend.Graphs--;
                 }
                 backend._memory.CloseReserve();

@@ -238,8 +238,11 @@ internal sealed partial class GpuBackend : Backend
             if (!_disposed)
             {
                 Ready("Release");
-                _stream.Synchronize();
-                buffer.Dispose();
+                FreeUnlessLost(() =>
+                {
+                    _stream.Synchronize();
+                    buffer.Dispose();
+                });
             }
         }
     }
@@ -346,10 +349,22 @@ internal sealed partial class GpuBackend : Backend
             }
             _disposed = true;
             DisposeTransfers();
-            _memory.Dispose();
-            _stream.Dispose();
-            _accelerator.Dispose();
-            _context?.Dispose();
+            FreeUnlessLost(_memory.Dispose);
+            FreeUnlessLost(_stream.Dispose);
+            FreeUnlessLost(_accelerator.Dispose);
+            FreeUnlessLost(() => _context?.Dispose());
+        }
+    }
+
+    /// <summary>Gives something back. What a lost device cannot take back goes with its context, and nobody who disposes is told.</summary>
+    private static void FreeUnlessLost(Action free)
+    {
+        try
+        {
+            free();
+        }
+        catch (Exception e) when (e is AcceleratorException or DeviceException)
+        {
         }
     }
 

@@ -1,6 +1,8 @@
 using System.Numerics;
 using ILGPU;
 using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
 
 namespace Tcm.Kernels.Gpu;
 
@@ -122,13 +124,13 @@ internal sealed class GpuMemory(GpuBackend backend, Accelerator accelerator) : I
         {
             return accelerator.Allocate1D<float>(capacity / sizeof(float));
         }
-        catch (Exception e) when (IsFailure(e) && _pooled > 0)
+        catch (Exception e) when (IsShort(e) && _pooled > 0)
         {
             // Blocks of other sizes may be what is in the way.
             accelerator.Synchronize();
             Trim();
         }
-        catch (Exception e) when (IsFailure(e))
+        catch (Exception e) when (IsShort(e))
         {
             throw OutOfMemory(capacity, e);
         }
@@ -136,18 +138,24 @@ internal sealed class GpuMemory(GpuBackend backend, Accelerator accelerator) : I
         {
             return accelerator.Allocate1D<float>(capacity / sizeof(float));
         }
-        catch (Exception e) when (IsFailure(e))
+        catch (Exception e) when (IsShort(e))
         {
             throw OutOfMemory(capacity, e);
         }
     }
 
-    // The simulator allocates host memory.
-    private static bool IsFailure(Exception e) => e is AcceleratorException or OutOfMemoryException;
+    // Anything else is the device's failure and not a matter of size. The simulator allocates host memory.
+    private static bool IsShort(Exception e) => e is OutOfMemoryException
+        || (e is CudaException cuda && cuda.Error == nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY))
+        || (e is CLException cl && cl.Error is CLError.CL_MEM_OBJECT_ALLOCATION_FAILURE or CLError.CL_OUT_OF_RESOURCES
+            or CLError.CL_OUT_OF_HOST_MEMORY or CLError.CL_INVALID_BUFFER_SIZE);
 
     private DeviceException OutOfMemory(long bytes, Exception cause) => new(
         $"{backend.Name}: out of memory while allocating {bytes >> 20} MiB ({_inUse >> 20} MiB in use of " +
-        $"{accelerator.MemorySize >> 20} MiB)", cause);
+        $"{accelerator.MemorySize >> 20} MiB)", cause)
+    {
+        IsOutOfMemory = true,
+    };
 
     /// <summary>Bytes for a request: whole 256-byte lines, and above 64 KiB an eighth of the power of two below, so that
     /// similar sizes share blocks and at most an eighth is wasted.</summary>

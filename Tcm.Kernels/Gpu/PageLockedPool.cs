@@ -72,7 +72,14 @@ internal sealed class PageLockedPool(CudaDriver? driver) : IDisposable
                 Unlocked++;
             }
         }
-        return new HostBuffer((nint)NativeMemory.AlignedAlloc((nuint)capacity, 64), capacity, isLocked: false);
+        try
+        {
+            return new HostBuffer((nint)NativeMemory.AlignedAlloc((nuint)capacity, 64), capacity, isLocked: false);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new DeviceException($"out of memory while allocating {capacity >> 20} MiB of the host for copies", e) { IsOutOfMemory = true };
+        }
     }
 
     private unsafe void Free(HostBuffer buffer)

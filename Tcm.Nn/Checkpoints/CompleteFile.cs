@@ -28,7 +28,7 @@ internal static class CompleteFile
             {
                 Remove(temporary);
             }
-            throw e is IOException or UnauthorizedAccessException or NotSupportedException
+            throw OutputPlace.IsRefusal(e)
                 ? new WeightFormatException($"{path}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e) : e;
         }
     }

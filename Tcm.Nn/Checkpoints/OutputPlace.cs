@@ -23,6 +23,11 @@ internal readonly record struct OutputPlace(string Target, bool InPlace)
         return new OutputPlace(target, file.Exists && (file.LinkTarget is not null || file.Length == 0));
     }
 
+    /// <summary>Whether an exception says that a file cannot be written.</summary>
+    public static bool IsRefusal(Exception e) => e is IOException or UnauthorizedAccessException or NotSupportedException
+        // So .NET reports a file that is longer than its file system or its user's limit allows.
+        or ArgumentOutOfRangeException { ParamName: "value" };
+
     /// <summary>Opens what <see cref="Of"/> has decided to write in place.</summary>
     public FileStream Open() => new(Target, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
 

@@ -12,6 +12,7 @@ internal sealed class PickleReader
     private const int MaxStack = 1 << 20;
     private const int MaxMemo = 1 << 22;
     private const int MaxDimensions = 8;
+    private const int MaxRepeated = 1 << 16;
     private static readonly object Mark = new();
 
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
@@ -190,8 +191,8 @@ internal sealed class PickleReader
         {
             throw Bad($"a tensor of shape [{string.Join(',', sizes)}] reaches beyond its storage of {storage.Length} elements");
         }
-        // Views may repeat elements, but a few bytes must not stand for gigabytes.
-        return count <= 1024 * Math.Max(storage.Length, 64) ? new PickleTensor(storage, offset, sizes, strides)
+        // Small views may repeat elements (expanded buffers do), but a few bytes must not stand for a large tensor.
+        return count <= Math.Max(storage.Length, MaxRepeated) ? new PickleTensor(storage, offset, sizes, strides)
             : throw Bad($"a tensor of shape [{string.Join(',', sizes)}] repeats a storage of {storage.Length} elements");
     }
 

@@ -18,10 +18,12 @@ public sealed class PyTorchArchive : Checkpoint
     private readonly Dictionary<string, PickleTensor> _views = new(StringComparer.Ordinal);
     private readonly string _prefix;
     private readonly int _maxPickleBytes;
+    private readonly long _fileBytes;
     private int _visits;
 
-    private PyTorchArchive(string path, ZipArchive zip, int maxPickleBytes)
+    private PyTorchArchive(string path, ZipArchive zip, int maxPickleBytes, long fileBytes)
     {
+        _fileBytes = fileBytes;
         Path = path;
         _maxPickleBytes = maxPickleBytes;
         _zip = zip;
@@ -80,7 +82,7 @@ public sealed class PyTorchArchive : Checkpoint
         try
         {
             zip = new ZipArchive(stream, ZipArchiveMode.Read);
-            return new PyTorchArchive(name, zip, maxPickleBytes);
+            return new PyTorchArchive(name, zip, maxPickleBytes, stream.Length);
         }
         catch (Exception e)
         {
@@ -284,7 +286,8 @@ public sealed class PyTorchArchive : Checkpoint
         {
             throw Bad($"tensor '{name}' has {entry.Length} bytes instead of {storage.Length} elements of {size}");
         }
-        if (entry.Length > (1 << 16) + (64 * entry.CompressedLength))
+        // The directory may lie about the packed length too; memory is taken before the entry is looked at.
+        if (entry.CompressedLength > _fileBytes || entry.Length > (1 << 16) + (64 * entry.CompressedLength))
         {
             throw Bad($"tensor '{name}' claims {entry.Length} bytes in {entry.CompressedLength}");
         }

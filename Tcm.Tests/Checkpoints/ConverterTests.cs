@@ -1,3 +1,4 @@
+using Tcm.Bench.Fuzzing;
 using Tcm.Detect.Models;
 using Tcm.Nn.Checkpoints;
 using Tcm.Tests.Support;
@@ -72,7 +73,7 @@ public sealed class ConverterTests : IDisposable
     [Fact]
     public void ForeignAndIncompleteFilesAreRefused()
     {
-        string foreign = _files.Write("foreign", TestFiles.Safetensors("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 4));
+        string foreign = _files.Write("foreign", WeightFiles.Safetensors("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 4));
         var e = Assert.Throws<WeightFormatException>(() => ModelFile.Open(foreign));
         Assert.EndsWith("foreign: not a TCM model: it has no tensor 'backbone.conv1.weight'", e.Message);
 

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Runtime.ExceptionServices;
 using System.Text;
+using Tcm.Bench.Fuzzing;
 using Tcm.Kernels;
 using Tcm.Nn.Checkpoints;
 
@@ -31,24 +32,24 @@ public sealed class HostileFileTests : IDisposable
     [InlineData("""{"a":[1]}""", 0, "JSON")]
     [InlineData("""{"a":{"dtype":"F32" """, 0, "JSON")]
     public void RefusesUnsoundHeaders(string header, int data, string reason) =>
-        Refused(TestFiles.Safetensors(header, data), reason);
+        Refused(WeightFiles.Safetensors(header, data), reason);
 
     [Fact]
     public void RefusesOversizeHeadersAndForeignText()
     {
-        byte[] file = TestFiles.Safetensors(Good, 26);
+        byte[] file = WeightFiles.Safetensors(Good, 26);
         file[7] = 0x7f;
         Refused(file, "does not fit");
         byte[] header = Encoding.UTF8.GetBytes(Good);
         header[2] = 0xff;
-        Refused(TestFiles.Safetensors(header, 26), "JSON");
+        Refused(WeightFiles.Safetensors(header, 26), "JSON");
     }
 
     [Fact]
     public void RefusesEveryTruncation()
     {
-        byte[] archive = TestFiles.Archive(TestFiles.Pickle("a", 0, [2, 3], [3, 1], 6), storages: ("0", new byte[24]));
-        foreach (byte[] whole in (byte[][])[TestFiles.Safetensors(Good, 26), archive])
+        byte[] archive = WeightFiles.Archive(WeightFiles.Pickle("a", 0, [2, 3], [3, 1], 6), storages: ("0", new byte[24]));
+        foreach (byte[] whole in (byte[][])[WeightFiles.Safetensors(Good, 26), archive])
         {
             Open(whole);
             for (int length = 0; length < whole.Length; length++)
@@ -67,10 +68,10 @@ public sealed class HostileFileTests : IDisposable
         string marker = Path.Combine(_files.Folder, "called");
         byte[] pickle = new PickleWriter().Op(0x80, 2).Global(module, name).Text($"touch {marker}").Op(0x85, (byte)'R', (byte)'.')
             .ToArray();
-        Refused(TestFiles.Archive(pickle), $"asks to call '{module}.{name}'; refused");
+        Refused(WeightFiles.Archive(pickle), $"asks to call '{module}.{name}'; refused");
         byte[] stack = new PickleWriter().Op(0x80, 4).Text(module).Text(name).Op(0x93).Text("x").Op(0x85, (byte)'R', (byte)'.')
             .ToArray();
-        Refused(TestFiles.Archive(stack), $"asks to call '{module}.{name}'; refused");
+        Refused(WeightFiles.Archive(stack), $"asks to call '{module}.{name}'; refused");
         Assert.False(File.Exists(marker));
     }
 
@@ -93,7 +94,7 @@ public sealed class HostileFileTests : IDisposable
     [InlineData("N.", "neither a dictionary")]
     [InlineData("P.", "0x50")]
     public void RefusesUnsoundPickles(string operations, string reason) =>
-        Refused(TestFiles.Archive([0x80, 2, .. Encoding.Latin1.GetBytes(operations)]), reason);
+        Refused(WeightFiles.Archive([0x80, 2, .. Encoding.Latin1.GetBytes(operations)]), reason);
 
     [Fact]
     public void NestingAndMemoAbuseEnd()
@@ -101,16 +102,16 @@ public sealed class HostileFileTests : IDisposable
         // A module that contains itself, and modules that each contain the next one twice.
         var self = new PickleWriter().Op(0x80, 2).Global("__torch__", "M").Op((byte)')', 0x81, (byte)'q', 0, (byte)'}').Text("m")
             .Op((byte)'h', 0, (byte)'s', (byte)'b', (byte)'.');
-        Refused(TestFiles.Archive(self.ToArray()), "nested without end");
+        Refused(WeightFiles.Archive(self.ToArray()), "nested without end");
         var twice = new PickleWriter().Op(0x80, 2).Op((byte)'N', (byte)'q', 0);
         for (int i = 0; i < 40; i++)
         {
             twice.Global("__torch__", "M").Op((byte)')', 0x81, (byte)'}').Text("l").Op((byte)'h', 0, (byte)'s').Text("r")
                 .Op((byte)'h', 0, (byte)'s', (byte)'b', (byte)'q', 0);
         }
-        Refused(TestFiles.Archive(twice.Op((byte)'.').ToArray()), "nested without end");
-        Refused(TestFiles.Archive([0x80, 2, .. Enumerable.Repeat((byte)'(', (1 << 20) + 2)]), "without end");
-        Refused(TestFiles.Archive([0x80, 4, (byte)'N', .. Enumerable.Repeat((byte)0x94, (1 << 22) + 1)]), "memorises too much");
+        Refused(WeightFiles.Archive(twice.Op((byte)'.').ToArray()), "nested without end");
+        Refused(WeightFiles.Archive([0x80, 2, .. Enumerable.Repeat((byte)'(', (1 << 20) + 2)]), "without end");
+        Refused(WeightFiles.Archive([0x80, 4, (byte)'N', .. Enumerable.Repeat((byte)0x94, (1 << 22) + 1)]), "memorises too much");
     }
 
     [Theory]
@@ -124,18 +125,31 @@ public sealed class HostileFileTests : IDisposable
     [InlineData(0, new[] { -2 }, new[] { 1 }, "impossible shape")]
     [InlineData(0, new[] { int.MaxValue, int.MaxValue, int.MaxValue }, new[] { 0, 0, 0 }, "impossible shape")]
     [InlineData(0, new[] { 100_000_000 }, new[] { 0 }, "repeats a storage")]
+    [InlineData(0, new[] { 65_537 }, new[] { 0 }, "repeats a storage")]
     public void RefusesViewsOutsideTheirStorage(long offset, int[] sizes, int[] strides, string reason) =>
-        Refused(TestFiles.Archive(TestFiles.Pickle("a", offset, sizes, strides, 6), storages: ("0", new byte[24])), reason);
+        Refused(WeightFiles.Archive(WeightFiles.Pickle("a", offset, sizes, strides, 6), storages: ("0", new byte[24])), reason);
 
     [Fact]
     public void RefusesStoragesOfAnotherSizeAndBombs()
     {
-        byte[] pickle = TestFiles.Pickle("a", 0, [6], [1], 6);
-        Refused(TestFiles.Archive(pickle, storages: ("0", new byte[20])), "20 bytes instead of 6");
-        Refused(TestFiles.Archive(pickle, storages: ("1", new byte[24])), "missing from the archive");
-        Refused(TestFiles.Archive(new byte[4 << 20], CompressionLevel.SmallestSize), "claims");
-        byte[] large = TestFiles.Pickle("a", 0, [1 << 20], [1], 1 << 20);
-        Refused(TestFiles.Archive(large, CompressionLevel.SmallestSize, ("0", new byte[4 << 20])), "claims");
+        byte[] pickle = WeightFiles.Pickle("a", 0, [6], [1], 6);
+        Refused(WeightFiles.Archive(pickle, storages: ("0", new byte[20])), "20 bytes instead of 6");
+        Refused(WeightFiles.Archive(pickle, storages: ("1", new byte[24])), "missing from the archive");
+        Refused(WeightFiles.Archive(new byte[4 << 20], CompressionLevel.SmallestSize), "claims");
+        byte[] large = WeightFiles.Pickle("a", 0, [1 << 20], [1], 1 << 20);
+        Refused(WeightFiles.Archive(large, CompressionLevel.SmallestSize, ("0", new byte[4 << 20])), "claims");
+    }
+
+    [Fact]
+    public void RefusesEntriesThatClaimMoreThanTheFileHas()
+    {
+        // A gigabyte of floats, by a directory that lies about both lengths, in a file of some hundred bytes.
+        byte[] file = WeightFiles.Archive(WeightFiles.Pickle("a", 0, [1 << 28], [1], 1 << 28), storages: ("0", new byte[24]));
+        int entry = file.AsSpan().IndexOf("PK\u0001\u0002"u8);
+        Assert.Equal("x/data/0", Encoding.ASCII.GetString(file, entry + 46, 8));
+        BitConverter.TryWriteBytes(file.AsSpan(entry + 20), 1 << 30);
+        BitConverter.TryWriteBytes(file.AsSpan(entry + 24), 1 << 30);
+        Refused(file, "claims");
     }
 
     [Fact]
@@ -143,7 +157,7 @@ public sealed class HostileFileTests : IDisposable
     {
         byte[] data = new byte[24];
         Buffer.BlockCopy((float[])[0, 1, 2, 3, 4, 5], 0, data, 0, 24);
-        string path = _files.Write("t", TestFiles.Archive(TestFiles.Pickle("module.a", 1, [2, 2], [1, 2], 6), storages: ("0", data)));
+        string path = _files.Write("t", WeightFiles.Archive(WeightFiles.Pickle("module.a", 1, [2, 2], [1, 2], 6), storages: ("0", data)));
         using var file = CheckpointFile.Open(path);
         Assert.Equal((float[])[1, 3, 2, 4], file.Read("a"));
         var row = new float[2];
@@ -165,7 +179,7 @@ public sealed class HostileFileTests : IDisposable
     [Fact]
     public void SmallFilesTakeLittleMemory()
     {
-        foreach (byte[] file in (byte[][])[TestFiles.Safetensors(Good, 26), TestFiles.Archive(TestFiles.Pickle("a", 0, [60000], [0], 6),
+        foreach (byte[] file in (byte[][])[WeightFiles.Safetensors(Good, 26), WeightFiles.Archive(WeightFiles.Pickle("a", 0, [60000], [0], 6),
             storages: ("0", new byte[24]))])
         {
             Open(file);
@@ -178,9 +192,9 @@ public sealed class HostileFileTests : IDisposable
     [Fact]
     public void MutationsAreReadOrRefused()
     {
-        byte[] archive = TestFiles.Archive(TestFiles.Pickle("a", 0, [2, 3], [3, 1], 6), storages: ("0", new byte[24]));
+        byte[] archive = WeightFiles.Archive(WeightFiles.Pickle("a", 0, [2, 3], [3, 1], 6), storages: ("0", new byte[24]));
         var random = new Random(20);
-        foreach (byte[] whole in (byte[][])[TestFiles.Safetensors(Good, 26), archive])
+        foreach (byte[] whole in (byte[][])[WeightFiles.Safetensors(Good, 26), archive])
         {
             for (int i = 0; i < 2000; i++)
             {
@@ -204,9 +218,9 @@ public sealed class HostileFileTests : IDisposable
     [Fact]
     public void RefusesTablesBeyondTheLimit()
     {
-        byte[] pickle = TestFiles.Pickle("a", 0, [2, 3], [3, 1], 6);
-        foreach (var (file, table) in ((byte[], int)[])[(TestFiles.Safetensors(Good, 26), Good.Length),
-            (TestFiles.Archive(pickle, storages: ("0", new byte[24])), pickle.Length)])
+        byte[] pickle = WeightFiles.Pickle("a", 0, [2, 3], [3, 1], 6);
+        foreach (var (file, table) in ((byte[], int)[])[(WeightFiles.Safetensors(Good, 26), Good.Length),
+            (WeightFiles.Archive(pickle, storages: ("0", new byte[24])), pickle.Length)])
         {
             string path = _files.Write("limited", file);
             CheckpointFile.Open(path, table).Dispose();

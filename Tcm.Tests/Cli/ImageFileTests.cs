@@ -56,7 +56,7 @@ public sealed class ImageFileTests : IDisposable
     {
         // Below the limit, but a few bytes of deflate cannot stand for 600 MB.
         string message = Failure(Save("bomb.png", Pictures.Png(14_000, 14_000, 8, 2, [[1, 2, 3]])));
-        Assert.EndsWith("the PNG data is truncated", message);
+        Assert.Contains("the PNG data is truncated", message);
         // The densest picture that there can be is still read: one colour, packed 1000 to 1.
         var rows = Enumerable.Repeat(new byte[3 * 2000], 2000).ToArray();
         Assert.Equal(2000, ImageFile.Read(Save("plain.png", Pictures.Png(2000, 2000, 8, 2, rows))).Height);

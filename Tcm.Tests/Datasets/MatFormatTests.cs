@@ -1,4 +1,5 @@
 using System.Numerics;
+using Tcm.Bench.Fuzzing;
 using Tcm.Detect.Datasets;
 using Tcm.Kernels;
 

@@ -1,4 +1,5 @@
 using SkiaSharp;
+using Tcm.Bench.Fuzzing;
 using Tcm.Detect.Models;
 using Tcm.Tests.Checkpoints;
 using Tcm.Tests.Cli;
@@ -142,7 +143,7 @@ internal static class PyTorchFiles
             pickle.Text(name).Tensor(0, sizes, strides, (int)tensor.Length, key);
             storages.Add((key, System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(weights.Read(tensor.Name)).ToArray()));
         }
-        File.WriteAllBytes(path, TestFiles.Archive(pickle.Op((byte)'u', (byte)'s', (byte)'.').ToArray(), storages: [.. storages]));
+        File.WriteAllBytes(path, WeightFiles.Archive(pickle.Op((byte)'u', (byte)'s', (byte)'.').ToArray(), storages: [.. storages]));
         return path;
     }
 }

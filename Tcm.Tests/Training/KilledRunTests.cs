@@ -1,103 +1,78 @@
 using System.Diagnostics;
-using System.Globalization;
-using SkiaSharp;
+using Tcm.Bench.Reliability;
 using Tcm.Cli;
-using Tcm.Nn.Checkpoints;
-using Tcm.Tests.Cli;
 
 namespace Tcm.Tests.Training;
 
-/// <summary><c>tcm train</c> in a process that is killed and resumed.</summary>
-public sealed class KilledRunTests : IDisposable
+/// <summary><c>tcm train</c> in a process that is killed, has no room, or may not write; <c>Tcm.Bench -- kills</c> does the first fifty times.</summary>
+public sealed class KilledRunTests
 {
-    private const int Steps = 120, Kills = 4;
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcm-kill-").FullName;
-
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    [Fact]
+    public void A_run_that_is_killed_at_random_moments_ends_with_the_same_bits()
+    {
+        using var training = new KilledTraining(Environment.TickCount, width: 8);
+        for (int i = 0; i < 4; i++)
+        {
+            var kill = training.KillOnce(whileWriting: i % 2 == 1);
+            Assert.InRange(kill.Lost, 0, KilledTraining.Interval);
+        }
+        var (steps, equal) = training.FinishBoth(KilledTraining.Interval);
+        Assert.True(equal, $"another state after {steps} steps");
+    }
 
     [Fact]
-    public async Task A_run_that_is_killed_at_random_moments_ends_with_the_same_bits()
+    public async Task A_full_disk_is_named_and_leaves_the_state_before()
     {
-        string recipe = Recipe();
-        using (var whole = Start(recipe, "whole"))
-        {
-            Assert.Equal(ExitCode.Success, await Exit(whole));
-        }
-        var random = new Random();
-        string killed = Path.Combine(_folder, "killed"), state = Path.Combine(killed, "state.safetensors");
-        int reached = 0, kills = 0;
-        bool done = false;
-        while (!done)
-        {
-            using var process = Start(recipe, "killed", File.Exists(state) ? ["--resume"] : []);
-            // From the moment when it has begun to compute, so that a slow start is not all that is killed.
-            bool computing = await process.StandardError.ReadLineAsync() is not null;
-            var rest = process.StandardError.ReadToEndAsync();
-            if (computing && kills < Kills)
-            {
-                await Task.Delay(random.Next(50, 900));
-                process.Kill();
-                kills++;
-            }
-            int code = await Exit(process);
-            Assert.True(code == ExitCode.Success || kills > 0, await rest);
-            done = code == ExitCode.Success;
-            if (File.Exists(state))
-            {
-                int step = StepOf(state);
-                Assert.InRange(step, reached, Steps);
-                Assert.Equal(0, step % 5);
-                reached = step;
-            }
-        }
-        Assert.Equal(Steps, reached);
-        Assert.Equal(File.ReadAllBytes(Path.Combine(_folder, "whole", "state.safetensors")), File.ReadAllBytes(state));
-        Assert.Empty(Directory.GetFiles(killed, "*.tmp"));
-        string[] log = File.ReadAllLines(Path.Combine(killed, "log.csv"));
-        Assert.Equal(Enumerable.Range(1, Steps).Select(i => i.ToString(CultureInfo.InvariantCulture)), log.Skip(1).Select(l => l.Split(',')[0]));
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "limits of Unix");
+        using var training = new KilledTraining(1, width: 8);
+        training.FinishBoth(KilledTraining.Interval);
+        byte[] before = File.ReadAllBytes(training.State);
+        // No file may become longer than half a state; the runtime's own double mapping of code would be longer.
+        var command = training.Command(training.Run, 1000);
+        var limited = Wrap(command, "bash", "-c", $"trap '' XFSZ; ulimit -f {before.Length / 2048}; exec \"$@\"", "bash");
+        limited.Environment["DOTNET_EnableWriteXorExecute"] = "0";
+        string error = await Fails(limited, ExitCode.WeightsOrDevice);
+        Assert.Contains($"{training.State}: cannot be written", error);
+        Assert.Equal(before, File.ReadAllBytes(training.State));
+        Assert.Empty(Directory.GetFiles(training.Run, "*.tmp"));
     }
 
-    private static int StepOf(string state)
+    [Fact]
+    public async Task A_folder_that_may_not_be_written_to_is_named()
     {
-        using var file = CheckpointFile.Open(state);
-        return int.Parse(file.Metadata["tcm.step"], CultureInfo.InvariantCulture);
-    }
-
-    private static async Task<int> Exit(Process process)
-    {
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(180));
-        return process.ExitCode;
-    }
-
-    private Process Start(string recipe, string to, params string[] more) => Process.Start(new ProcessStartInfo("dotnet",
-        [Path.Combine(AppContext.BaseDirectory, "tcm.dll"), "train", recipe, "--out", Path.Combine(_folder, to), .. more])
-    {
-        RedirectStandardError = true,
-        RedirectStandardOutput = true,
-    })!;
-
-    private string Recipe()
-    {
-        string data = Directory.CreateDirectory(Path.Combine(_folder, "data")).FullName;
-        for (int i = 1; i <= 3; i++)
+        Assert.SkipUnless(File.Exists("/usr/bin/setpriv"), "needs setpriv, to give root's rights away");
+        Assert.SkipUnless(Environment.UserName == "root", "is root's rights that are given away");
+        using var training = new KilledTraining(1, width: 8);
+        training.FinishBoth(KilledTraining.Interval);
+        byte[] before = File.ReadAllBytes(training.State);
+        string root = Path.GetDirectoryName(training.Run)!;
+        if (!OperatingSystem.IsWindows())
         {
-            File.WriteAllBytes(Path.Combine(data, $"img_{i}.png"), Pictures.Encoded(64, 64, SKEncodedImageFormat.Png));
-            File.WriteAllText(Path.Combine(data, $"gt_img_{i}.txt"), $"{4 * i},10,50,10,50,30,{4 * i},30,word\n");
+            File.SetUnixFileMode(root, (UnixFileMode)Convert.ToInt32("755", 8));
         }
-        string path = Path.Combine(_folder, "recipe.json");
-        File.WriteAllText(path, $$"""
-            {
-              "name": "killed",
-              "model": { "backboneWidth": 8, "backboneBlocks": [1, 1, 1, 1], "poolHeads": 32, "jointWidth": 32, "positionGrid": 2,
-                "textWidth": 16, "textHeads": 2, "textLayers": 1, "languagePrompt": false, "decoderWidth": 16, "decoderHeads": 2,
-                "decoderLayers": 1, "neckWidth": 16, "headWidth": 8,
-                "storedTokenIds": [49406, 518, 34099, 539, 1346, 22702, 856, 268, 6448, 4160, 1264, 3515, 269, 49407] },
-              "data": [{ "dataset": "icdar2015", "images": "data", "labels": "data" }],
-              "augmentation": { "side": 64, "crop": "window", "scale": [0.8, 1.2] },
-              "batch": 2, "steps": {{Steps}}, "checkpointEvery": 5,
-              "optimizer": { "name": "adamw", "rate": 0.01, "rateFactors": {}, "average": 0.9 }
-            }
-            """);
-        return path;
+        foreach (string run in (string[])[training.Run, Path.Combine(root, "another")])
+        {
+            var command = Wrap(training.Command(run, 1000), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups");
+            command.Environment["HOME"] = "/nonexistent";
+            command.Environment["DOTNET_CLI_HOME"] = "/nonexistent";
+            string error = await Fails(command, null);
+            Assert.Contains($"{run}", error);
+            Assert.Contains("cannot be written", error);
+            Assert.DoesNotContain("unexpected", error);
+        }
+        Assert.Equal(before, File.ReadAllBytes(training.State));
+    }
+
+    private static ProcessStartInfo Wrap(ProcessStartInfo command, string program, params string[] arguments) =>
+        new(program, [.. arguments, command.FileName, .. command.ArgumentList]) { RedirectStandardError = true };
+
+    /// <summary>Its messages, of which the last one is a line of tcm's.</summary>
+    private static async Task<string> Fails(ProcessStartInfo start, int? expected)
+    {
+        using var process = Process.Start(start)!;
+        string error = await process.StandardError.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(3));
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode != 0 && (expected is null || process.ExitCode == expected), $"exit code {process.ExitCode}: {error}");
+        return error;
     }
 }

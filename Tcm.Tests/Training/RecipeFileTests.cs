@@ -43,6 +43,25 @@ public sealed class RecipeFileTests
         Assert.Empty(Of("freeze-none").Optimizer.RateFactors);
     }
 
+    [Theory]
+    [InlineData("""{"steps":1,"steps":2,"data":[{"dataset":"synth"}]}""")]
+    [InlineData("""{"model":{"head":"db","head":"pan"},"data":[{"dataset":"synth"}]}""")]
+    [InlineData("""{"extends":"a\u0000b"}""")]
+    [InlineData("""{"data":[{"dataset":"icdar2015","images":"a\u0000b","labels":"c"}]}""")]
+    public void Names_given_twice_and_paths_that_are_none_are_errors(string recipe)
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, recipe);
+            Assert.StartsWith(path + ": ", Assert.Throws<TcmException>(() => RecipeReader.Read(path)).Message);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [Fact]
     public void A_circle_of_recipes_is_an_error()
     {

@@ -2,7 +2,7 @@ using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace Tcm.Tests.Datasets;
+namespace Tcm.Bench.Fuzzing;
 
 /// <summary>
 /// Writes MATLAB files of level 5 (MathWorks, "MAT-File Format", chapter 1) as MATLAB does: short data packed into its tag, numbers
@@ -17,7 +17,7 @@ internal static class MatWriter
     public static byte[] File(bool compressed, params (string Name, byte[] Array)[] variables)
     {
         using var file = new MemoryStream();
-        file.Write(Encoding.ASCII.GetBytes("MATLAB 5.0 MAT-file, written by a test".PadRight(124)));
+        file.Write(Encoding.ASCII.GetBytes("MATLAB 5.0 MAT-file, written by Tcm.Bench".PadRight(124)));
         file.Write([0, 1, (byte)'I', (byte)'M']);
         foreach (var (_, array) in variables)
         {
