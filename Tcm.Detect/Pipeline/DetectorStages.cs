@@ -9,7 +9,8 @@ namespace Tcm.Detect.Pipeline;
 /// <summary>Post-processing of a model's head.</summary>
 /// <param name="Extractor">From whole maps.</param>
 /// <param name="Reduction">The part that a device can do, if any.</param>
-internal sealed record Extraction(RegionExtractor Extractor, MapReduction? Reduction);
+/// <param name="Settings">What both follow.</param>
+internal sealed record Extraction(RegionExtractor Extractor, MapReduction? Reduction, PostProcessingOptions Settings);
 
 /// <summary>
 /// The three stages of a detection: preprocessing, network, post-processing. Thread-safe; each looks at its token before it begins,
@@ -32,6 +33,9 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
 
     /// <summary>Runs the network.</summary>
     public NetworkPasses Passes { get; } = new(model, options.RecordedSizes ?? (IsCuda(model) ? DefaultSizes : 0));
+
+    /// <summary>Of post-processing.</summary>
+    public PostProcessingOptions Settings => _extraction.Settings;
 
     /// <summary>What is refused.</summary>
     public DetectorLimits Limits => options.Limits;
@@ -60,6 +64,28 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
         maps.Wait();
         double network = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         return Finish(image.Width, image.Height, maps, prepared.Size, preprocess, network, cancellation);
+    }
+
+    /// <summary>Preprocessing and network, with all values kept.</summary>
+    public DetectionMaps Analyze(ImageBuffer image, CancellationToken cancellation)
+    {
+        long start = Stopwatch.GetTimestamp();
+        using var scope = TensorScope.Begin();
+        var prepared = Prepare(image, cancellation);
+        var input = Input([prepared]);
+        double preprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+
+        Enter("network", cancellation);
+        start = Stopwatch.GetTimestamp();
+        // Not replayed: a graph shows nothing of its inside.
+        var (maps, score) = Passes.WithMemory(() =>
+        {
+            var points = new AnalysisPoints(this, cancellation);
+            return (model.Forward(input, points).ToArray(), points.Score);
+        });
+        double network = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        return new DetectionMaps(HeadRegistry.Find(model.Config.Head), options, Settings, maps, score, image.Width,
+            image.Height, prepared.Size, new DetectionTimings(preprocess, network, 0));
     }
 
     /// <summary>Resizes a picture.</summary>
@@ -125,13 +151,28 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
         Enter("postprocess", cancellation);
         long start = Stopwatch.GetTimestamp();
         var found = maps.Extract(_extraction.Extractor);
-        IReadOnlyList<TextRegion> regions = Array.AsReadOnly(BestOf(found).Select(ReadingDirection.Order).ToArray());
+        return Result(found, width, height, size, options, new DetectionTimings(preprocess, network, 0), start);
+    }
+
+    /// <summary>What was found, as callers get it: the best ones, each beginning where reading does, in order.</summary>
+    /// <param name="found">All regions, in pixels of the picture.</param>
+    /// <param name="width">Columns of the picture.</param>
+    /// <param name="height">Rows of the picture.</param>
+    /// <param name="size">What the network saw.</param>
+    /// <param name="options">Order and limits.</param>
+    /// <param name="before">Timings of the stages before.</param>
+    /// <param name="start">When post-processing began.</param>
+    public static DetectionResult Result(IReadOnlyList<TextRegion> found, int width, int height, NetworkSize size,
+        TextDetectorOptions options, DetectionTimings before, long start)
+    {
+        IReadOnlyList<TextRegion> regions = Array.AsReadOnly(BestOf(found, options.Limits.MaxRegions).Select(ReadingDirection.Order)
+            .ToArray());
         if (options.Order == RegionOrder.Reading)
         {
             regions = ReadingOrder.Sort(regions);
         }
         double postprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        return new DetectionResult(width, height, regions, new DetectionTimings(preprocess, network, postprocess))
+        return new DetectionResult(width, height, regions, before with { Postprocess = postprocess })
         {
             NetworkSize = size,
             RegionsLeftOut = found.Count - regions.Count,
@@ -164,13 +205,13 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
 
     private static bool IsCuda(TcmModel model) => model.Backend.Name.StartsWith("cuda", StringComparison.Ordinal);
 
-    private IEnumerable<TextRegion> BestOf(IReadOnlyList<TextRegion> found)
+    private static IEnumerable<TextRegion> BestOf(IReadOnlyList<TextRegion> found, int most)
     {
-        if (found.Count <= Limits.MaxRegions)
+        if (found.Count <= most)
         {
             return found;
         }
         // Sorting is stable: of equal scores the first ones stay.
-        return found.Index().OrderByDescending(r => r.Item.Score).Take(Limits.MaxRegions).OrderBy(r => r.Index).Select(r => r.Item);
+        return found.Index().OrderByDescending(r => r.Item.Score).Take(most).OrderBy(r => r.Index).Select(r => r.Item);
     }
 }
