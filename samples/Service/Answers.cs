@@ -49,9 +49,10 @@ internal sealed record PicturesAnswer(IReadOnlyList<PictureAnswer> Pictures);
 
 internal sealed record RegionsAnswer(RegionAnswer[] Regions, double Milliseconds);
 
+/// <summary>A setting; its default is rounded to what people write, of the same single-precision value.</summary>
 internal sealed record SettingAnswer(string Name, string Description, double Default, double Least, double Most, bool IsSwitch)
 {
-    public static SettingAnswer Of(PostProcessingSetting s) => new(s.Name, s.Description, s.Default, s.Least, s.Most, s.IsSwitch);
+    public static SettingAnswer Of(PostProcessingSetting s) => new(s.Name, s.Description, Math.Round(s.Default, 6), s.Least, s.Most, s.IsSwitch);
 }
 
 /// <summary>What the page needs to know before the first picture.</summary>

@@ -41,14 +41,19 @@ internal static class ServiceApp
         });
 
         var app = builder.Build();
-        app.UseExceptionHandler();
         app.Use((context, next) =>
         {
-            context.Response.Headers.ContentSecurityPolicy = PagePolicy;
-            context.Response.Headers.XContentTypeOptions = "nosniff";
-            context.Response.Headers["Referrer-Policy"] = "no-referrer";
+            // Set last, because an answer that becomes a problem begins anew.
+            context.Response.OnStarting(() =>
+            {
+                context.Response.Headers.ContentSecurityPolicy = PagePolicy;
+                context.Response.Headers.XContentTypeOptions = "nosniff";
+                context.Response.Headers["Referrer-Policy"] = "no-referrer";
+                return Task.CompletedTask;
+            });
             return next(context);
         });
+        app.UseExceptionHandler();
         app.UseFileServer(new FileServerOptions
         {
             FileProvider = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "wwwroot")),

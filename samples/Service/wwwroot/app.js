@@ -161,7 +161,7 @@ function tell() {
   if (!item) {
     return;
   }
-  $("frame").hidden = $("panel").hidden = false;
+  $("frame").hidden = $("panel").hidden = $("regions").hidden = false;
   $("stop").hidden = item.state !== "working" && item.state !== "waiting";
   $("status").textContent = { waiting: `${item.name} waits for its turn`, working: `Looking at ${item.name} ...`, failed: `${item.name}: no result`,
     done: `${item.name}, ${item.answer?.width} x ${item.answer?.height}` }[item.state];
@@ -174,6 +174,7 @@ function tell() {
   $("strip").replaceChildren(...items.map((each) => {
     const li = document.createElement("li"), button = document.createElement("button"), image = document.createElement("img"), mark = document.createElement("span");
     Object.assign(image, { src: each.url, alt: "" });
+    image.addEventListener("error", () => image.remove());
     mark.textContent = { waiting: "...", working: "...", failed: "!", done: each.answer?.regions.length }[each.state];
     button.type = "button";
     button.setAttribute("aria-label", `${each.name}: ${each.state === "done" ? `${each.answer.regions.length} regions` : each.state}`);

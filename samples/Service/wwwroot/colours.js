@@ -50,7 +50,7 @@ export function paint(canvas, map, name, threshold) {
     pixels[4 * i] = colours[3 * v];
     pixels[4 * i + 1] = colours[3 * v + 1];
     pixels[4 * i + 2] = colours[3 * v + 2];
-    pixels[4 * i + 3] = threshold === null || v / 255 > threshold ? 255 : Math.min(v * 2, 150);
+    pixels[4 * i + 3] = threshold === null || v / 255 > threshold ? 255 : Math.min(1.3 * v, 150);
   }
   context.putImageData(image, 0, 0);
 }

@@ -64,6 +64,7 @@ function applyLayers() {
 export function show(item, threshold) {
   if (current !== item) {
     pinned = -1;
+    $("photo").classList.remove("broken");
     $("photo").src = item.url;
     $("photo").alt = item.name;
     for (const map of ["probability", "language"]) {
@@ -195,6 +196,7 @@ for (const id of ["outlines", "list"]) {
   });
 }
 
+$("photo").addEventListener("error", () => $("photo").classList.add("broken"));
 $("photo").addEventListener("load", () => {
   if (current) {
     [current.width, current.height] = [$("photo").naturalWidth, $("photo").naturalHeight];
