@@ -17,4 +17,4 @@ if (args is ["--health", var address])
 }
 
 await ServiceApp.Build(args).RunAsync();
-return 0;
+return Environment.ExitCode;
