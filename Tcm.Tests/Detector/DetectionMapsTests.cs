@@ -76,7 +76,8 @@ public sealed class DetectionMapsTests
         Assert.All(text.Values.ToArray(), v => Assert.InRange(v, 0, 1));
         if (config.HasTextBranch)
         {
-            Assert.Equal((32, stages.Values["S"]), (maps.LanguageScore!.Stride, maps.LanguageScore.Values.ToArray()));
+            Assert.Equal(32, maps.LanguageScore!.Stride);
+            Assert.Equal(stages.Values["S"], maps.LanguageScore.Values.ToArray());
         }
         else
         {

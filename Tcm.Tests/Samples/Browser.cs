@@ -124,8 +124,12 @@ internal sealed class Browser : IAsyncDisposable
     {
         foreach (string type in (string[])["keyDown", "keyUp"])
         {
-            await SendAsync("Input.dispatchKeyEvent",
-                new() { ["type"] = type, ["key"] = key, ["code"] = key, ["windowsVirtualKeyCode"] = code, ["text"] = key == "Enter" ? "\r" : null });
+            var press = new JsonObject { ["type"] = type, ["key"] = key, ["code"] = key, ["windowsVirtualKeyCode"] = code };
+            if (key == "Enter")
+            {
+                press["text"] = "\r";
+            }
+            await SendAsync("Input.dispatchKeyEvent", press);
         }
     }
 
@@ -233,7 +237,8 @@ internal sealed class Browser : IAsyncDisposable
             {
                 waiting.SetResult(message);
             }
-            else if (message["method"]?.GetValue<string>() is "Runtime.exceptionThrown" or "Log.entryAdded")
+            else if (message["method"]?.GetValue<string>() is "Runtime.exceptionThrown" or "Log.entryAdded"
+                && message["params"]!["entry"]?["level"]?.GetValue<string>() is null or "error")
             {
                 Complaints.Add(message["params"]!.ToJsonString());
             }

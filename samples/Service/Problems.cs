@@ -16,6 +16,8 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
         RequestException e => Problem(e.Status, e.Title, e.Message),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
             Problem(StatusCodes.Status413PayloadTooLarge, "Too large", "The request has more bytes than this service takes."),
+        BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } =>
+            Problem(StatusCodes.Status408RequestTimeout, "Too slow", "The pictures did not arrive in time."),
         BadHttpRequestException e => Problem(e.StatusCode, "The request cannot be read", e.Message),
         ImageLimitException e => Problem(StatusCodes.Status413PayloadTooLarge, "Too large", e.Message),
         OptionException e => Problem(StatusCodes.Status400BadRequest, "No such setting", e.Message),

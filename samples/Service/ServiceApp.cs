@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.FileProviders;
@@ -12,6 +13,8 @@ internal static class ServiceApp
 {
     private const string Admission = "admission", Keep = "keep";
 
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+
     /// <summary>Nothing on the page comes from anywhere else, and no other page may frame it.</summary>
     private const string PagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
         + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -20,6 +23,8 @@ internal static class ServiceApp
     {
         // The page lies beside the program, wherever it is started from.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        // Not ready yet is no failure; the probe that asks is told.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         var services = builder.Services;
         services.AddOptions<ServiceOptions>().BindConfiguration("Service").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(s => Load(s.GetRequiredService<IOptions<ServiceOptions>>().Value));
@@ -31,13 +36,19 @@ internal static class ServiceApp
         services.AddHealthChecks().AddCheck<Readiness>("detector", tags: ["ready"]);
         services.AddProblemDetails();
         services.AddExceptionHandler<Problems>();
-        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, AnswerJson.Default));
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+            json.SerializerOptions.TypeInfoResolverChain.Insert(0, AnswerJson.Default);
+        });
         services.AddRateLimiter(_ => { });
         services.AddOptions<Microsoft.AspNetCore.RateLimiting.RateLimiterOptions>().Configure<IOptions<ServiceOptions>>(Limit);
         services.AddOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>().Configure<IOptions<ServiceOptions>>((kestrel, o) =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = Uploads.MostBytes(o.Value);
+            // A sender that is slower loses its place with 408.
+            kestrel.Limits.MinRequestBodyDataRate = new(Math.Max(o.Value.MaxFileBytes / o.Value.UploadSeconds, 1), Grace);
         });
 
         var app = builder.Build();

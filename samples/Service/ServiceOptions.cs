@@ -41,7 +41,7 @@ internal sealed class ServiceOptions
     [Range(0, 10_000)]
     public int Queue { get; set; } = 16;
 
-    /// <summary>Seconds in which a request's pictures must have arrived.</summary>
+    /// <summary>Seconds in which a picture of <see cref="MaxFileBytes"/> must be able to arrive: the slowest sender that is waited for.</summary>
     [Range(1, 3600)]
     public int UploadSeconds { get; set; } = 30;
 

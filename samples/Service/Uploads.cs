@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
 
@@ -17,24 +16,17 @@ internal static class Uploads
     private const int BoundaryLength = 128;
 
     /// <summary>Files of a form, or the body as the only one.</summary>
-    /// <exception cref="RequestException">Nothing in it, too much, neither form nor picture, or too slow.</exception>
+    /// <exception cref="RequestException">Nothing in it, too much, neither form nor picture.</exception>
     public static async Task<(IReadOnlyList<Upload> Files, bool IsForm)> ReadAsync(HttpRequest request, ServiceOptions options,
         CancellationToken cancellation)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(TimeSpan.FromSeconds(options.UploadSeconds));
         try
         {
             bool isForm = MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
                 && type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase);
-            var files = isForm ? await FormAsync(request, type!, options, patience.Token)
-                : [await BodyAsync(request, options, patience.Token)];
+            var files = isForm ? await FormAsync(request, type!, options, cancellation)
+                : [await BodyAsync(request, options, cancellation)];
             return (files, isForm);
-        }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-        {
-            throw new RequestException(HttpStatusCode.RequestTimeout, "Too slow",
-                $"The pictures did not arrive within {options.UploadSeconds} seconds.");
         }
         catch (Exception e) when (e is InvalidDataException or IOException and not BadHttpRequestException)
         {

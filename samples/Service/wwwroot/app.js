@@ -161,7 +161,8 @@ function tell() {
   if (!item) {
     return;
   }
-  $("frame").hidden = $("panel").hidden = $("regions").hidden = false;
+  $("frame").hidden = $("panel").hidden = false;
+  $("regions").hidden = !regions;
   $("stop").hidden = item.state !== "working" && item.state !== "waiting";
   $("status").textContent = { waiting: `${item.name} waits for its turn`, working: `Looking at ${item.name} ...`, failed: `${item.name}: no result`,
     done: `${item.name}, ${item.answer?.width} x ${item.answer?.height}` }[item.state];
