@@ -82,7 +82,7 @@ public sealed class ServiceTests
         await Refused(service.PostFormAsync("detect", ("a", Sign), ("b", Sign), ("c", Sign)), 400, "may have 2 pictures");
 
         byte[] noise = new byte[1_000_001];
-        await Refused(service.PostAsync("detect", noise), 413, "MB");
+        await Refused(service.PostAsync("detect", noise), 413, "may have 976.6 KB");
         await Refused(service.PostFormAsync("detect", ("a", noise)), 413, "this one has more");
         await Refused(service.Client.PostAsync("detect", new UnknownLength(noise)), 413, "");
         await Refused(service.PostAsync("detect", Pictures.Encoded(600, 600, SKEncodedImageFormat.Png)), 413, "600x600 pixels");
