@@ -51,7 +51,8 @@ public sealed class FolderWatcherTests : IDisposable
     [Fact]
     public async Task Pictures_that_come_later_are_read_when_they_are_complete()
     {
-        using var source = Source();
+        // Long enough that a busy machine does not pause for it between two parts.
+        using var source = Source(settle: 2);
         using var stop = new CancellationTokenSource();
         var running = Watcher.RunAsync(_detector, source, once: false, _output, _error, stop.Token);
         using (var slow = File.Create(PathOf("slow.png")))
@@ -120,7 +121,7 @@ public sealed class FolderWatcherTests : IDisposable
         Assert.Equal(["b.png", "b.png.json"], Names());
     }
 
-    private FolderSource Source() => new(_folder, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(0.3));
+    private FolderSource Source(double settle = 0.3) => new(_folder, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(settle));
 
     private async Task<bool> OnceAsync()
     {

@@ -123,8 +123,11 @@ public sealed class ServiceTests
             {
                 inside.Release();
                 gone.Wait(TimeSpan.FromSeconds(30));
-                // The server hears of it a moment after the client has gone.
-                Thread.Sleep(500);
+            }
+            if (gone.IsSet)
+            {
+                // The server hears of it a moment after the client has gone; there are some ten blocks left to wait for that.
+                Thread.Sleep(300);
             }
         };
         using var patience = new CancellationTokenSource();
@@ -140,7 +143,7 @@ public sealed class ServiceTests
             await Task.Delay(20);
         }
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Equal("layer2", after[^1]);
+        Assert.DoesNotContain("postprocess", after);
         service.Detector.Stages.Entering = null;
         await RunningService.Json(service.PostAsync("detect", Sign));
     }

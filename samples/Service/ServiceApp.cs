@@ -78,7 +78,7 @@ internal static class ServiceApp
         app.MapGet("/about", About);
         app.MapPost("/detect", DetectAsync).RequireRateLimiting(Admission);
         app.MapGet("/pictures/{id}/regions", Regions).RequireRateLimiting(Admission);
-        app.MapGet("/pictures/{id}/{map}.png", Map);
+        app.MapGet("/pictures/{id}/{map}.png", Map).RequireRateLimiting(Admission);
         app.MapDelete("/pictures/{id}", (string id, RecentMaps recent) => recent.Remove(id) ? Results.NoContent() : throw Gone());
         return app;
     }
