@@ -90,7 +90,36 @@ public sealed partial class TextDetector
         return DetectionStream.Run(_gate, _stages, _monitor, pictures, options, cancellation);
     }
 
-    private static async Task<DetectionResult> InPool(CallGate.Call call, Func<DetectionResult> work)
+    /// <summary>
+    /// Runs the network over one picture and keeps what it says, for looking at its maps and for trying other settings of
+    /// post-processing on them.
+    /// </summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="cancellation">Looked at before each stage and between the blocks of the network.</param>
+    /// <returns>The maps, which hold nothing of the detector's memory.</returns>
+    /// <exception cref="OperationCanceledException">Cancelled; the detector stays usable.</exception>
+    /// <exception cref="ImageLimitException">The picture is, or would become, too large.</exception>
+    /// <exception cref="Kernels.DeviceException">The device failed or has too little memory.</exception>
+    /// <exception cref="ObjectDisposedException">The detector was disposed before the call.</exception>
+    public DetectionMaps Analyze(ImageBuffer image, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        using var call = _gate.Enter();
+        return _stages.Analyze(image, cancellation);
+    }
+
+    /// <summary>The same on a thread of the pool.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="cancellation">Looked at before each stage and between the blocks of the network.</param>
+    /// <returns>As <see cref="Analyze"/>, whose exceptions the task has.</returns>
+    /// <exception cref="ObjectDisposedException">The detector was disposed before the call; thrown at once.</exception>
+    public Task<DetectionMaps> AnalyzeAsync(ImageBuffer image, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return InPool(_gate.Enter(), () => _stages.Analyze(image, cancellation));
+    }
+
+    private static async Task<T> InPool<T>(CallGate.Call call, Func<T> work)
     {
         // The call began with the caller's, not when the pool has a thread: a detector that is disposed in between finishes it.
         using (call)

@@ -37,6 +37,9 @@ public sealed partial class TextDetector : IDisposable
     /// <summary>What the loaded model consists of.</summary>
     public TcmConfig Config => _stages.Model.Config;
 
+    /// <summary>Settings of post-processing in use, of the type that belongs to the model's head.</summary>
+    public PostProcessingOptions PostProcessing => _stages.Settings;
+
     /// <summary>The device in use. It belongs to the detector, or to all detectors of the process on that GPU and in that
     /// precision, which share its memory and compiled kernels.</summary>
     public Backend Backend => _stages.Model.Backend;
@@ -229,6 +232,6 @@ public sealed partial class TextDetector : IDisposable
             $"does not fit a {config.Head} model, which has {method.PostProcessing.GetType().Name}");
         var settings = chosen.With(options.PostProcessingSettings, method.Name);
         settings.Validate();
-        return () => new Extraction(method.CreateExtractor(settings), method.CreateReduction(settings));
+        return () => new Extraction(method.CreateExtractor(settings), method.CreateReduction(settings), settings);
     }
 }

@@ -48,6 +48,11 @@ internal abstract class DetectionMethod
     /// <param name="options">Of the type of <see cref="PostProcessing"/>.</param>
     public virtual MapReduction? CreateReduction(PostProcessingOptions options) => null;
 
+    /// <summary>How likely each place is text, for looking at.</summary>
+    /// <param name="maps">The head's result for one picture.</param>
+    /// <param name="size">Where the network's pixels lie in the source picture.</param>
+    public abstract MapPlane TextProbability(ReadOnlyMemory<float> maps, NetworkSize size);
+
     /// <summary>Builds what the method is trained on.</summary>
     public abstract TrainingObjective CreateObjective(TcmConfig config, TrainingOptions options);
 }

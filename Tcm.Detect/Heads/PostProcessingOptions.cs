@@ -16,6 +16,15 @@ public abstract record PostProcessingOptions
 
     /// <summary>A copy with settings of other values.</summary>
     /// <param name="values">By <see cref="PostProcessingSetting.Name"/>; a switch is on unless its value is 0.</param>
+    /// <exception cref="OptionException">A name that this detector does not know, or a value out of range.</exception>
+    public PostProcessingOptions With(IReadOnlyDictionary<string, double> values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        return With(values, HeadRegistry.All.First(m => m.PostProcessing.GetType() == GetType()).Name);
+    }
+
+    /// <summary>A copy with settings of other values.</summary>
+    /// <param name="values">By <see cref="PostProcessingSetting.Name"/>; a switch is on unless its value is 0.</param>
     /// <param name="method">The detector's name, for messages.</param>
     /// <exception cref="OptionException">A name that this detector does not know, or a value out of range.</exception>
     internal PostProcessingOptions With(IReadOnlyDictionary<string, double> values, string method)

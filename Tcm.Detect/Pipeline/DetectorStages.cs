@@ -11,7 +11,8 @@ namespace Tcm.Detect.Pipeline;
 /// <summary>Post-processing of a model's head.</summary>
 /// <param name="Extractor">From whole maps.</param>
 /// <param name="Reduction">The part that a device can do, if any.</param>
-internal sealed record Extraction(RegionExtractor Extractor, MapReduction? Reduction);
+/// <param name="Settings">What both follow.</param>
+internal sealed record Extraction(RegionExtractor Extractor, MapReduction? Reduction, PostProcessingOptions Settings);
 
 /// <summary>
 /// The three stages of a detection: preprocessing, network, post-processing. Thread-safe; each looks at its token before it begins,
@@ -34,6 +35,9 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
 
     /// <summary>Runs the network.</summary>
     public NetworkPasses Passes { get; } = new(model, options.RecordedSizes ?? (IsCuda(model) ? DefaultSizes : 0));
+
+    /// <summary>Of post-processing.</summary>
+    public PostProcessingOptions Settings => _extraction.Settings;
 
     /// <summary>What is refused.</summary>
     public DetectorLimits Limits => options.Limits;
@@ -84,6 +88,40 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
         {
             maps.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Preprocessing and network, with all values kept.</summary>
+    public DetectionMaps Analyze(ImageBuffer image, CancellationToken cancellation)
+    {
+        long start = Stopwatch.GetTimestamp();
+        using var scope = TensorScope.Begin();
+        var (prepared, input) = PrepareInput(image, cancellation);
+        double preprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+
+        start = Stopwatch.GetTimestamp();
+        var (maps, score) = Show(input, cancellation);
+        double network = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        return new DetectionMaps(HeadRegistry.Find(model.Config.Head), options, Settings, maps, score, image.Width,
+            image.Height, prepared.Size, new DetectionTimings(preprocess, network, 0));
+    }
+
+    /// <summary>The maps and the score map of an input, not replayed: a graph shows nothing of its inside.</summary>
+    private (float[] Maps, float[]? Score) Show(Tensor input, CancellationToken cancellation)
+    {
+        using var span = DetectorTelemetry.StartStage("network");
+        Enter("network", cancellation);
+        try
+        {
+            return Passes.WithMemory(() =>
+            {
+                var points = new AnalysisPoints(this, cancellation);
+                return (model.Forward(input, points).ToArray(), points.Score);
+            });
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw OutOfMemory("the network", e);
         }
     }
 
@@ -180,13 +218,28 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
         {
             throw OutOfMemory("post-processing", e);
         }
-        IReadOnlyList<TextRegion> regions = Array.AsReadOnly(BestOf(found).Select(ReadingDirection.Order).ToArray());
+        return Result(found, width, height, size, options, new DetectionTimings(preprocess, network, 0), start);
+    }
+
+    /// <summary>What was found, as callers get it: the best ones, each beginning where reading does, in order.</summary>
+    /// <param name="found">All regions, in pixels of the picture.</param>
+    /// <param name="width">Columns of the picture.</param>
+    /// <param name="height">Rows of the picture.</param>
+    /// <param name="size">What the network saw.</param>
+    /// <param name="options">Order and limits.</param>
+    /// <param name="before">Timings of the stages before.</param>
+    /// <param name="start">When post-processing began.</param>
+    public static DetectionResult Result(IReadOnlyList<TextRegion> found, int width, int height, NetworkSize size,
+        TextDetectorOptions options, DetectionTimings before, long start)
+    {
+        IReadOnlyList<TextRegion> regions = Array.AsReadOnly(BestOf(found, options.Limits.MaxRegions).Select(ReadingDirection.Order)
+            .ToArray());
         if (options.Order == RegionOrder.Reading)
         {
             regions = ReadingOrder.Sort(regions);
         }
         double postprocess = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        return new DetectionResult(width, height, regions, new DetectionTimings(preprocess, network, postprocess))
+        return new DetectionResult(width, height, regions, before with { Postprocess = postprocess })
         {
             NetworkSize = size,
             RegionsLeftOut = found.Count - regions.Count,
@@ -235,13 +288,13 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
 
     private static bool IsCuda(TcmModel model) => model.Backend.Name.StartsWith("cuda", StringComparison.Ordinal);
 
-    private IEnumerable<TextRegion> BestOf(IReadOnlyList<TextRegion> found)
+    private static IEnumerable<TextRegion> BestOf(IReadOnlyList<TextRegion> found, int most)
     {
-        if (found.Count <= Limits.MaxRegions)
+        if (found.Count <= most)
         {
             return found;
         }
         // Sorting is stable: of equal scores the first ones stay.
-        return found.Index().OrderByDescending(r => r.Item.Score).Take(Limits.MaxRegions).OrderBy(r => r.Index).Select(r => r.Item);
+        return found.Index().OrderByDescending(r => r.Item.Score).Take(most).OrderBy(r => r.Index).Select(r => r.Item);
     }
 }

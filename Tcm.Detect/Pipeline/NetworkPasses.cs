@@ -44,15 +44,15 @@ internal sealed class NetworkPasses(TcmModel model, int capacity) : IDisposable
     /// <param name="read">
     /// Queues what is to be done with the result, which a later pass overwrites. The result is not the callee's to dispose.
     /// </param>
-    public T Run<T>(Tensor input, ForwardObserver observer, Func<Tensor, T> read)
+    public T Run<T>(Tensor input, ForwardObserver observer, Func<Tensor, T> read) =>
+        capacity == 0 ? read(model.Forward(input, observer)) : WithMemory(() => Try(input, observer, read));
+
+    /// <summary>Runs something that wants the device's memory; recorded passes give theirs up if it fails, and it runs again.</summary>
+    public T WithMemory<T>(Func<T> pass)
     {
-        if (capacity == 0)
-        {
-            return read(model.Forward(input, observer));
-        }
         try
         {
-            return Try(input, observer, read);
+            return pass();
         }
         catch (DeviceException)
         {
@@ -61,7 +61,7 @@ internal sealed class NetworkPasses(TcmModel model, int capacity) : IDisposable
             {
                 throw;
             }
-            return Try(input, observer, read);
+            return pass();
         }
     }
 

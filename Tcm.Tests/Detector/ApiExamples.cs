@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Tcm.Detect;
+using Tcm.Detect.Heads.Db;
 using Tcm.Kernels;
 
 namespace Tcm.Tests.Detector;
@@ -62,6 +63,20 @@ internal static class ApiExamples
         {
             yield return output;
         }
+    }
+
+    public static DetectionResult Maps(TextDetector detector, ImageBuffer picture, TextWriter output)
+    {
+        var maps = detector.Analyze(picture);                      // the network, once
+        for (float threshold = 0.2f; threshold < 0.7f; threshold += 0.1f)
+        {
+            var settings = (DbPostProcessingOptions)maps.PostProcessing with { BinaryThreshold = threshold };
+            output.WriteLine($"{threshold:F1}: {maps.PostProcess(settings).Regions.Count} regions");
+        }
+        var (text, score) = (maps.TextProbability, maps.LanguageScore);
+        output.WriteLine($"{text.Width}x{text.Height} probabilities, a score for each {score?.Stride} of them");
+        output.WriteLine($"the middle: {text[text.Width / 2, text.Height / 2]:F2} at {text.ToPicture(text.Width / 2, text.Height / 2)}");
+        return maps.PostProcess();                                 // as detector.Detect(picture)
     }
 
     public static string Errors(TextDetector detector, ImageBuffer picture)

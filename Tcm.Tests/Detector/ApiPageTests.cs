@@ -50,6 +50,9 @@ public sealed partial class ApiPageTests : IDisposable
         using var detector = ApiExamples.Options(ShippedModel.Find()!);
         Assert.NotEmpty((await ApiExamples.Async(detector, picture)).Regions);
         Assert.EndsWith("regions", ApiExamples.Errors(detector, picture));
+        var seen = new StringWriter();
+        Assert.Equal(ShippedDetector.Bits(detector.Detect(picture)), ShippedDetector.Bits(ApiExamples.Maps(detector, picture, seen)));
+        Assert.Equal(7, seen.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length);
 
         File.Copy(_sign, Path.Combine(_folder, "a.png"));
         File.WriteAllText(Path.Combine(_folder, "b.png"), "no picture");

@@ -105,6 +105,9 @@ public sealed partial class DocCommandTests(DocSandbox sandbox) : IClassFixture<
         Assert.ThrowsAny<Exception>(() => Run(["tcm", "detect", "nobody-knows.jpg"]));
         Assert.ThrowsAny<Exception>(() => Run(["tcm", "detect", "photo.jpg", "--nonsense"]));
         Assert.ThrowsAny<Exception>(() => Run([.. Bench, "network", "--nonsense"]));
+        Assert.ThrowsAny<Exception>(() => Run(["dotnet", "run", "-c", "Release", "--project", "samples/Nobody", "--", "photo.jpg"]));
+        Assert.ThrowsAny<Exception>(() => Run(["dotnet", "run", "-c", "Release", "--project", "samples/FolderWatcher", "--", "photos", "--nonsense"]));
+        Assert.ThrowsAny<Exception>(() => Run(["curl", "-F", "files=@photo.jpg", "http://localhost:5000/nothing"]));
         Assert.ThrowsAny<Exception>(() => Run(["./bin/Release/net10.0/Tcm.Tests", "-class", "*Nonsense"]));
     }
 
@@ -129,6 +132,14 @@ public sealed partial class DocCommandTests(DocSandbox sandbox) : IClassFixture<
         else if (words.Take(Bench.Length).SequenceEqual(Bench))
         {
             RunBench([.. words.Skip(Bench.Length)]);
+        }
+        else if (SampleCommands.IsOne(words))
+        {
+            SampleCommands.Run([.. words], sandbox);
+        }
+        else if (words[0] == "curl")
+        {
+            SampleCommands.Curl([.. words], sandbox);
         }
         else if (words is ["cd", var folder])
         {

@@ -14,6 +14,8 @@ public sealed partial class DocLinkTests
         ("docs/data.md", ["gt_photo.txt", "photo.txt", "photo.jpg.txt", "000photo.txt", "poly_gt_photo.txt", "res_photo.txt", "train1.json",
             "train2.json", "recipes/shop.json"]),
         ("docs/tour.md", ["stages.safetensors", "NAME.first.png"]),
+        // What a reader may write.
+        ("docs/service.md", ["appsettings.json"]),
         // Inside the package.
         ("docs/packages.md", ["model/"]),
         ("Tcm.Detect/README.md", ["model/README.md"]),

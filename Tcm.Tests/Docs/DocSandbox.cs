@@ -35,6 +35,7 @@ public sealed class DocSandbox : IDisposable
 
         _inputs["Tcm.Tests/Assets/sample.png"] = picture;
         _inputs["photo.jpg"] = photo;
+        _inputs["photos/img_1.png"] = picture;
         foreach (string name in (string[])["photos", "photos/", "/pictures", "shop/photos", "/usr/share/backgrounds"])
         {
             _inputs[name] = photos;

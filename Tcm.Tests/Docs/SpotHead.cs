@@ -36,6 +36,9 @@ internal sealed class SpotMethod : DetectionMethod
         return (maps, size) => SpotPostProcessor.Detect(maps, size, threshold);
     }
 
+    public override MapPlane TextProbability(ReadOnlyMemory<float> maps, NetworkSize size) =>
+        new(maps.ToArray().Select(logit => 1 / (1 + MathF.Exp(-logit))).ToArray(), size, 32);
+
     public override TrainingObjective CreateObjective(TcmConfig config, TrainingOptions options) => new SpotObjective();
 }
 

@@ -1,4 +1,5 @@
 using Tcm.Detect.Models;
+using Tcm.Detect.Preprocessing;
 using Tcm.Nn;
 using Tcm.Nn.Checkpoints;
 
@@ -54,6 +55,8 @@ internal sealed class DbMethod : DetectionMethod
     }
 
     public override MapReduction CreateReduction(PostProcessingOptions options) => new DbReduction((DbPostProcessingOptions)options);
+
+    public override MapPlane TextProbability(ReadOnlyMemory<float> maps, NetworkSize size) => new(maps, size, 1);
 
     public override TrainingObjective CreateObjective(TcmConfig config, TrainingOptions options) =>
         new DbObjective(config, options);

@@ -1,4 +1,5 @@
 using Tcm.Detect.Models;
+using Tcm.Detect.Preprocessing;
 using Tcm.Nn;
 using Tcm.Nn.Checkpoints;
 
@@ -43,6 +44,24 @@ internal sealed class FceMethod : DetectionMethod
     {
         var processor = new FcePostProcessor((FcePostProcessingOptions)options);
         return (maps, size) => processor.Detect(maps, size.PaddedWidth, size.PaddedHeight, size.ScaleX, size.ScaleY);
+    }
+
+    public override MapPlane TextProbability(ReadOnlyMemory<float> maps, NetworkSize size)
+    {
+        int finest = FceLevel.Strides[0], width = size.PaddedWidth / finest, height = size.PaddedHeight / finest, offset = 0;
+        var values = new float[width * height];
+        foreach (int stride in FceLevel.Strides)
+        {
+            int times = stride / finest, columns = width / times;
+            for (int i = 0; i < values.Length; i++)
+            {
+                int pixel = (i / width / times * columns) + (i % width / times);
+                var logits = maps.Span.Slice(offset + (pixel * FceLevel.Values), FceLevel.Classes);
+                values[i] = Math.Max(values[i], FcePostProcessor.Probability(logits[0], logits[1]));
+            }
+            offset += columns * (height / times) * FceLevel.Values;
+        }
+        return new MapPlane(values, size, finest);
     }
 
     public override TrainingObjective CreateObjective(TcmConfig config, TrainingOptions options) => new FceObjective(config, options);

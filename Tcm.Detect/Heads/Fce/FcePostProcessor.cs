@@ -88,7 +88,7 @@ public sealed class FcePostProcessor
     }
 
     /// <summary>Softmax of two logits, the second one's share.</summary>
-    private static float Probability(float no, float yes) => 1 / (1 + MathF.Exp(no - yes));
+    internal static float Probability(float no, float yes) => 1 / (1 + MathF.Exp(no - yes));
 
     /// <summary>
     /// Pixels of each 8-connected component of high scores with its holes, and what lies in them, filled; components in the

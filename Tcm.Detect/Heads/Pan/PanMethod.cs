@@ -1,4 +1,5 @@
 using Tcm.Detect.Models;
+using Tcm.Detect.Preprocessing;
 using Tcm.Nn;
 using Tcm.Nn.Checkpoints;
 
@@ -34,6 +35,17 @@ internal sealed class PanMethod : DetectionMethod
     {
         var processor = new PanPostProcessor((PanPostProcessingOptions)options);
         return (maps, size) => processor.Detect(maps, size.PaddedWidth, size.PaddedHeight, size.ScaleX, size.ScaleY);
+    }
+
+    public override MapPlane TextProbability(ReadOnlyMemory<float> maps, NetworkSize size)
+    {
+        var logits = maps.Span[..(maps.Length / PanMaps.Channels)];
+        var values = new float[logits.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = 1 / (1 + MathF.Exp(-logits[i]));
+        }
+        return new MapPlane(values, size, PanMaps.Stride);
     }
 
     public override TrainingObjective CreateObjective(TcmConfig config, TrainingOptions options) => new PanObjective(config, options);
