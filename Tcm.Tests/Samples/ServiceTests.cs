@@ -87,7 +87,7 @@ public sealed class ServiceTests
         await Refused(service.Client.PostAsync("detect", new UnknownLength(noise)), 413, "");
         await Refused(service.PostAsync("detect", Pictures.Encoded(600, 600, SKEncodedImageFormat.Png)), 413, "600x600 pixels");
         // It promises what it does not hold.
-        await Refused(service.PostAsync("detect", Pictures.Png(500, 500, 1, 0, [])), 400, "cut off");
+        await Refused(service.PostAsync("detect", Pictures.Png(500, 500, 1, 0, [])), 400, "damaged");
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await service.Client.GetAsync("detect")).StatusCode);
         await RunningService.Json(service.PostAsync("detect", Sign));
     }
