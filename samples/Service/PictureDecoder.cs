@@ -9,6 +9,9 @@ internal static class PictureDecoder
     // The most that PNG can pack: 1032 to 1 (deflate), 8 pixels a byte.
     private const int MostPixelsOfPngByte = 8 * 1032;
 
+    // A block of 8x8 pixels of a JPEG has at least one bit, and of WebP it is about as much; small flat pictures are free.
+    private const int MostPixelsOfByte = 1024, FreePixels = 1 << 20;
+
     /// <exception cref="RequestException">The bytes are no picture, are damaged, or have too many pixels.</exception>
     public static ImageBuffer Decode(byte[] bytes, long maxPixels)
     {
@@ -33,7 +36,9 @@ internal static class PictureDecoder
         {
             throw RequestException.TooLarge($"The picture has {width}x{height} pixels; I take {maxPixels / 1e6:0.##} million.");
         }
-        if (codec.EncodedFormat == SKEncodedImageFormat.Png && (long)width * height / MostPixelsOfPngByte > bytes.Length)
+        long most = codec.EncodedFormat == SKEncodedImageFormat.Png ? (long)bytes.Length * MostPixelsOfPngByte
+            : FreePixels + ((long)bytes.Length * MostPixelsOfByte);
+        if ((long)width * height > most)
         {
             throw RequestException.Bad("Damaged picture", "The picture is cut off.");
         }

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Options;
 using Tcm.Detect;
+using Tcm.Detect.Hosting;
 
 namespace Tcm.Samples.Service;
 
@@ -27,13 +28,16 @@ internal static class ServiceApp
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         var services = builder.Services;
         services.AddOptions<ServiceOptions>().BindConfiguration("Service").ValidateDataAnnotations().ValidateOnStart();
-        services.AddSingleton(s => Load(s.GetRequiredService<IOptions<ServiceOptions>>().Value));
+        // The one detector of the process: any number of requests may use it at a time. Loaded by Readiness, while the service
+        // answers already.
+        services.AddTcmTextDetector(detector => detector.LoadOnStart = false);
+        services.AddOptions<TextDetectorHostOptions>().Configure<IOptions<ServiceOptions>>((detector, o) => Configure(detector, o.Value));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<RecentMaps>();
         services.AddSingleton<PictureService>();
         services.AddSingleton<Readiness>();
         services.AddHostedService(s => s.GetRequiredService<Readiness>());
-        services.AddHealthChecks().AddCheck<Readiness>("detector", tags: ["ready"]);
+        services.AddHealthChecks().AddCheck<Readiness>("warm").AddTcmTextDetector(timeout: TimeSpan.FromSeconds(5));
         services.AddProblemDetails();
         services.AddExceptionHandler<Problems>();
         services.ConfigureHttpJsonOptions(json =>
@@ -83,10 +87,11 @@ internal static class ServiceApp
         return app;
     }
 
-    /// <summary>The one detector of the process: any number of requests may use it at a time.</summary>
-    private static TextDetector Load(ServiceOptions options)
+    private static void Configure(TextDetectorHostOptions detector, ServiceOptions options)
     {
-        var chosen = new TextDetectorOptions
+        // From the working directory, as other programs take paths.
+        detector.Weights = options.Weights is null ? null : Path.GetFullPath(options.Weights);
+        detector.Detector = new TextDetectorOptions
         {
             Device = options.Device,
             Threads = options.Threads,
@@ -95,7 +100,6 @@ internal static class ServiceApp
             Order = RegionOrder.Reading,
             Limits = new DetectorLimits { MaxPixels = options.MaxPixels },
         };
-        return options.Weights is null ? TextDetector.LoadShipped(chosen) : TextDetector.Load(options.Weights, chosen);
     }
 
     /// <summary>
