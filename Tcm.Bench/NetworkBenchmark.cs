@@ -104,7 +104,6 @@ internal static class NetworkBenchmark
         {
             device = backend.Name,
             description = backend.Description,
-            threads = backend is Kernels.Cpu.CpuBackend cpu ? cpu.Threads : 0,
             height,
             width,
             milliseconds = median,

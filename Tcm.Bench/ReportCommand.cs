@@ -78,11 +78,17 @@ internal static class ReportCommand
     private static void Runs(StringBuilder text, string results) => Table(text, "Whole networks",
         ["network", "input", "threads", "ms", "GMAC", "GFLOP/s", "share of peak", "ONNX Runtime's time / ours", "peak resident MiB",
             "ONNX Runtime's"],
-        runs.Select(r => (r.Name, Figures: Read(results, r.File))).Select(r => (string[])[r.Name,
-            $"{r.Figures["height"]}x{r.Figures["width"]}", $"{r.Figures["threads"]}", Number(r.Figures["milliseconds"], 0),
-            Number(r.Figures["gmac"], 1), Number(r.Figures["gflops"], 0), Percent(r.Figures["shareOfPeak"]),
-            Number(r.Figures["ratioToOnnxRuntime"], 2), Number(r.Figures["peakResidentMb"], 0),
-            Number(r.Figures["onnxRuntimePeakResidentMb"], 0)]));
+        runs.Where(r => File.Exists(Path.Combine(results, r.File + ".json"))).Select(r => Run(r.Name, Read(results, r.File))));
+
+    private static string[] Run(string name, JsonNode figures) =>
+    [
+        name, $"{figures["height"]}x{figures["width"]}", Threads((string)figures["description"]!), Number(figures["milliseconds"], 0),
+        Number(figures["gmac"], 1), Number(figures["gflops"], 0), Percent(figures["shareOfPeak"]), Number(figures["ratioToOnnxRuntime"], 2),
+        Number(figures["peakResidentMb"], 0), figures["onnxRuntimePeakResidentMb"] is { } other ? Number(other, 0) : "",
+    ];
+
+    /// <summary>The number before "threads".</summary>
+    private static string Threads(string description) => description.Split(' ')[^2];
 
     private static void Parts(StringBuilder text, params (string Name, JsonNode Figures)[] networks)
     {

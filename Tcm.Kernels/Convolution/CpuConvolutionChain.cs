@@ -19,6 +19,7 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
 
     private readonly CpuBackend _backend;
     private readonly IRowStep[]? _steps;
+    private readonly int _residualStep;
 
     public CpuConvolutionChain(CpuBackend backend, ReadOnlySpan<ConvolutionLink> links) : base(links)
     {
@@ -26,11 +27,12 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
         var steps = new List<IRowStep>();
         long bytes = 0;
         int channels = C;
-        foreach (var (convolution, pooling) in links)
+        foreach (var (convolution, pooling, upsampled) in links)
         {
             if (convolution is not null)
             {
-                steps.Add((CpuPreparedConvolution)convolution);
+                steps.Add(upsampled ? Summed((CpuPreparedConvolution)convolution) : (CpuPreparedConvolution)convolution);
+                _residualStep = upsampled ? steps.Count - 1 : _residualStep;
                 bytes += convolution.PackedBytes;
                 channels = convolution.Filter.K;
             }
@@ -44,12 +46,20 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
                 });
             }
         }
+        _residualStep = AddsUpsampled ? _residualStep : steps.Count - 1;
         // Deep layers stream their filters from memory: for more pixels at a time than a band has.
         _steps = steps.Count > 1 && bytes <= FilterBytes && steps.All(s => s.RowGranularity > 0) ? [.. steps] : null;
     }
 
     public override bool WritesEarly(ImageBatch input) =>
         _steps is not null && OutputSize(input.H, input.W).P >= 2 * MinRowsPerSegment;
+
+    private IRowStep Summed(CpuPreparedConvolution convolution) => _backend.Level switch
+    {
+        SimdLevel.Portable => new UpsampledSum<Floats4>(convolution),
+        SimdLevel.Avx2 => new UpsampledSum<Floats8>(convolution),
+        _ => new UpsampledSum<Floats16>(convolution),
+    };
 
     /// <summary>Only where <see cref="WritesEarly"/>.</summary>
     public void RunInBands(ImageBatch input, Slice x, Slice y, Slice? residual)
@@ -67,13 +77,8 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
         while (step > _steps[^1].RowGranularity && bands[count - 1].Start > BandFloats);
         int rows = Math.Max((p + Segments - 1) / Segments, MinRowsPerSegment);
         rows = (rows + step - 1) / step * step;
-        for (int i = 0; i < count; i++)
-        {
-            if (_steps[i] is PreparedConvolution convolution)
-            {
-                Backend.CountMultiplyAdds(convolution.MultiplyAdds(new ImageBatch(input.N, bands[i].H, bands[i].W)));
-            }
-        }
+        CountMultiplyAdds(input);
+        int shrunk = AddsUpsampled ? 4 : 1;
         var job = new Job
         {
             Steps = _steps,
@@ -81,6 +86,8 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
             X = CpuBackend.Pointer(x),
             Y = CpuBackend.Pointer(y),
             Residual = residual is { } r ? CpuBackend.Pointer(r) : null,
+            ResidualStep = _residualStep,
+            ResidualImage = (long)_steps[_residualStep].Channels * bands[_residualStep].P * bands[_residualStep].Q / shrunk,
             InputImage = (long)C * input.H * input.W,
             OutputImage = (long)K * p * q,
             Step = step,
@@ -89,6 +96,19 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
             ScratchFloats = scratch,
         };
         _backend.Team.Run(input.N * job.Segments, ref job);
+    }
+
+    private void CountMultiplyAdds(ImageBatch input)
+    {
+        foreach (var (convolution, pooling, _) in Links)
+        {
+            if (convolution is not null)
+            {
+                Backend.CountMultiplyAdds(convolution.MultiplyAdds(input));
+            }
+            var (h, w) = convolution?.OutputSize(input.H, input.W) ?? (input.H, input.W);
+            input = new ImageBatch(input.N, h / pooling, w / pooling);
+        }
     }
 
     /// <summary>Fills in the bands for <paramref name="step"/> output rows at a time; returns the floats of a task.</summary>
@@ -140,8 +160,8 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
         public IRowStep[] Steps;
         public Band* Bands;
         public float* X, Y, Residual;
-        public long InputImage, OutputImage, ScratchFloats;
-        public int Step, RowsPerTask, Segments;
+        public long InputImage, OutputImage, ResidualImage, ScratchFloats;
+        public int ResidualStep, Step, RowsPerTask, Segments;
 
         public readonly void Run(int task)
         {
@@ -176,7 +196,7 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
                 XBand = begins ? 0 : (nint)Bands[i - 1].Plane,
                 Y = ends ? Y + (image * OutputImage) : Origin(i, held, memory),
                 YBand = ends ? 0 : (nint)band.Plane,
-                Residual = ends && Residual != null ? Residual + (image * OutputImage) : null,
+                Residual = i == ResidualStep && Residual != null ? Residual + (image * ResidualImage) : null,
             };
             step.Rows(step.Describe(call, band.H, band.W), first, last, memory + Bands[Steps.Length - 1].Start);
         }

@@ -61,3 +61,50 @@ internal sealed unsafe class RowPooling<T>(int channels, int kernel) : IRowStep 
         }
     }
 }
+
+/// <summary>A convolution to whose rows those of a smaller map are added, each value to a block of 2x2 (nearest neighbour).</summary>
+internal sealed unsafe class UpsampledSum<T>(CpuPreparedConvolution convolution) : IRowStep where T : struct, IFloatVector<T>
+{
+    public int Channels => convolution.Channels;
+
+    public int RowGranularity => convolution.RowGranularity;
+
+    public (int P, int Q) OutputSize(int h, int w) => convolution.OutputSize(h, w);
+
+    public (int First, int Last) InputRows(int first, int last) => convolution.InputRows(first, last);
+
+    public long RowScratchFloats(int w) => convolution.RowScratchFloats(w);
+
+    public CpuConvolutionCall Describe(in CpuConvolutionCall memory, int h, int w) => convolution.Describe(memory, h, w);
+
+    public void Rows(in CpuConvolutionCall call, int first, int last, float* scratch)
+    {
+        convolution.Rows(call with { Residual = null }, first, last, scratch);
+        int p = call.Shape.P, q = call.Shape.Q;
+        for (int c = 0; c < Channels; c++)
+        {
+            for (int row = first; row < last; row++)
+            {
+                float* source = call.Residual + (((c * (p / 2L)) + (row / 2)) * (q / 2));
+                Add(source, call.Y + (c * (long)call.YPlane) + ((long)row * q), q / 2);
+            }
+        }
+    }
+
+    /// <summary>y[2i] += x[i], y[2i+1] += x[i]</summary>
+    private static void Add(float* x, float* y, int count)
+    {
+        int i = 0;
+        for (; i <= count - T.Count; i += T.Count)
+        {
+            var (low, high) = T.Duplicate(T.Load(x + i));
+            (T.Load(y + (2 * i)) + low).Store(y + (2 * i));
+            (T.Load(y + (2 * i) + T.Count) + high).Store(y + (2 * i) + T.Count);
+        }
+        for (; i < count; i++)
+        {
+            y[2 * i] += x[i];
+            y[(2 * i) + 1] += x[i];
+        }
+    }
+}

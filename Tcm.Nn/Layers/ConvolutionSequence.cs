@@ -1,5 +1,6 @@
 using Tcm.Kernels;
 using Tcm.Kernels.Convolution;
+using Tcm.Kernels.Resampling;
 
 namespace Tcm.Nn.Layers;
 
@@ -11,19 +12,36 @@ public sealed class ConvolutionSequence
 {
     private readonly Step[] _steps;
     private readonly ConvolutionChain? _chain;
+    private readonly bool _upsamples;
 
     /// <param name="backend">Where the layers run.</param>
     /// <param name="steps">At least one convolution.</param>
     public ConvolutionSequence(Backend backend, params ReadOnlySpan<Step> steps)
     {
         _steps = steps.ToArray();
+        _upsamples = _steps.Any(s => s.AddsUpsampled);
         if (_steps.All(s => !s.IsTrained))
         {
-            _chain = backend.Convolution.PrepareChain(_steps.Select(s => s.Link).ToArray());
+            var links = new List<ConvolutionLink>();
+            foreach (var step in _steps)
+            {
+                if (step.AddsUpsampled)
+                {
+                    links[^1] = links[^1] with { AddsUpsampled = true };
+                }
+                else
+                {
+                    links.Add(step.Link);
+                }
+            }
+            _chain = backend.Convolution.PrepareChain(links.ToArray());
         }
     }
 
-    /// <summary>x (N,C,H,W) through all steps; the last, a <see cref="Conv2d"/>, adds the residual before its activation.</summary>
+    /// <summary>
+    /// x (N,C,H,W) through all steps. The residual goes where <see cref="Step.AddUpsampled"/> says; without that step, the last one, a
+    /// <see cref="Conv2d"/>, adds it before its activation.
+    /// </summary>
     public Tensor Forward(Tensor x, Tensor? residual = null) => Run(x, residual, overwrite: false);
 
     /// <summary>
@@ -45,7 +63,7 @@ public sealed class ConvolutionSequence
         }
         var (p, q) = _chain.OutputSize(s[2], s[3]);
         Shape shape = [s[0], _chain.K, p, q];
-        if (residual is not null && residual.Shape != shape)
+        if (residual is not null && !_chain.AddsUpsampled && residual.Shape != shape)
         {
             throw new ShapeException($"ConvolutionSequence: residual {residual.Shape}, result {shape}");
         }
@@ -62,7 +80,7 @@ public sealed class ConvolutionSequence
         var y = x;
         for (int i = 0; i < _steps.Length; i++)
         {
-            y = _steps[i].Train(y, i == _steps.Length - 1 ? residual : null);
+            y = _steps[i].Train(y, _steps[i].AddsUpsampled || (i == _steps.Length - 1 && !_upsamples) ? residual : null);
         }
         return scope.Keep(y);
     }
@@ -72,10 +90,18 @@ public sealed class ConvolutionSequence
     {
         private readonly Conv2d? _convolution;
         private readonly ConvTranspose2d? _transposed;
+        /// <summary>0 for a layer, else a pooling's side, or this.</summary>
         private readonly int _pooling;
+
+        private const int Upsampling = -1;
 
         private Step(Conv2d? convolution, ConvTranspose2d? transposed, int pooling) =>
             (_convolution, _transposed, _pooling) = (convolution, transposed, pooling);
+
+        /// <summary>Adds the residual, whose height and width are half of the map's, each value to a block of 2x2.</summary>
+        public static Step AddUpsampled { get; } = new(null, null, Upsampling);
+
+        internal bool AddsUpsampled => _pooling == Upsampling;
 
         internal bool IsTrained => _pooling == 0 && (_convolution?.Prepared ?? _transposed?.Prepared) is null;
 
@@ -91,6 +117,7 @@ public sealed class ConvolutionSequence
         public static Step AvgPool(int kernel) => new(null, null, kernel);
 
         internal Tensor Train(Tensor x, Tensor? residual) => _convolution is not null ? _convolution.Forward(x, residual)
-            : _transposed is not null ? _transposed.Forward(x) : Functional.AvgPool2d(x, _pooling);
+            : _transposed is not null ? _transposed.Forward(x)
+            : AddsUpsampled ? Functional.AddUpsampled(x, residual!, ResizeMode.Nearest) : Functional.AvgPool2d(x, _pooling);
     }
 }

@@ -38,6 +38,22 @@ internal static class ChainCases
         yield return Chain("head", new(2, 9, 26), false, Activation.Sigmoid,
             new(20, 16, 3, 3, 1, 1), Transposed(16, 12), Transposed(12, 1));
         yield return Chain("head", new(1, 23, 50), false, Activation.None, Transposed(5, 7), Transposed(7, 2));
+        // The neck: a smaller map is added between two convolutions.
+        foreach (var image in (ImageBatch[])[new(2, 36, 46), new(1, 70, 6), new(1, 12, 20)])
+        {
+            yield return Upsampled(image, new(20, 13, 1, 1), new(13, 16, 3, 3, 1, 1));
+        }
+    }
+
+    private static KernelCase Upsampled(ImageBatch input, params Conv2dFilter[] filters)
+    {
+        int pixels = input.N * input.H * input.W;
+        return new($"neck {string.Join(' ', filters)} {input}", [filters[0].C * pixels, filters[0].K * pixels / 4], filters[^1].K * pixels,
+            (b, prepared, s, target) => b.Convolution.Run(((Prepared)prepared!).Chain, input, s[0], target, s[1]))
+        {
+            Prepare = b => new Prepared(b, filters, Activation.None, upsampledAfter: 0),
+            Atol = 1e-5f,
+        };
     }
 
     private static Conv2dFilter Transposed(int c, int k) => new(c, k, 2, 2, 2);
@@ -66,7 +82,7 @@ internal static class ChainCases
     {
         private readonly List<PreparedConvolution> _convolutions = [];
 
-        public Prepared(Backend backend, Conv2dFilter[] filters, Activation last)
+        public Prepared(Backend backend, Conv2dFilter[] filters, Activation last, int upsampledAfter = -1)
         {
             var links = new List<ConvolutionLink>();
             for (int i = 0; i < filters.Length; i++)
@@ -83,7 +99,7 @@ internal static class ChainCases
                 var bias = KernelCase.Values(f.K, 20 + i);
                 _convolutions.Add(transposed ? backend.Convolution.PrepareTransposed2x2(f.C, f.K, weight, bias, activation)
                     : backend.Convolution.Prepare(f, weight, bias, activation));
-                links.Add(new ConvolutionLink(_convolutions[^1]));
+                links.Add(new ConvolutionLink(_convolutions[^1], AddsUpsampled: i == upsampledAfter));
             }
             Chain = backend.Convolution.PrepareChain(links.ToArray());
         }
