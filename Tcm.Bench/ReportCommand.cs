@@ -51,7 +51,8 @@ internal static class ReportCommand
     private static string Tables(string results)
     {
         var text = new StringBuilder();
-        Networks(text, ("full size", Read(results, "network-cpu")), ("shipped model", Read(results, "network-s-cpu")));
+        Runs(text, results);
+        Parts(text, ("full size", Read(results, "network-cpu")), ("shipped model", Read(results, "network-s-cpu")));
         Layers(text, Read(results, "convolution-cpu"));
         Heads(text, Read(results, "heads-cpu"));
         Curved(text, Read(results, "curved"));
@@ -67,12 +68,30 @@ internal static class ReportCommand
                 g.FirstOrDefault(r => (string)r!["rung"]! == rung) is { } r ? Number(r["gflops"], 0) : "")]));
     }
 
-    private static void Networks(StringBuilder text, params (string Name, JsonNode Figures)[] networks)
+    /// <summary>Every run that there is of a network: sizes, and one thread.</summary>
+    private static readonly (string Name, string File)[] runs =
+    [
+        ("full size", "network-cpu"), ("full size", "network-cpu-1"), ("full size", "network-wide-cpu"),
+        ("full size", "network-wide-cpu-1"), ("shipped model", "network-s-cpu"), ("shipped model", "network-s-cpu-1"),
+    ];
+
+    private static void Runs(StringBuilder text, string results) => Table(text, "Whole networks",
+        ["network", "input", "threads", "ms", "GMAC", "GFLOP/s", "share of peak", "ONNX Runtime's time / ours", "peak resident MiB",
+            "ONNX Runtime's"],
+        runs.Where(r => File.Exists(Path.Combine(results, r.File + ".json"))).Select(r => Run(r.Name, Read(results, r.File))));
+
+    private static string[] Run(string name, JsonNode figures) =>
+    [
+        name, $"{figures["height"]}x{figures["width"]}", Threads((string)figures["description"]!), Number(figures["milliseconds"], 0),
+        Number(figures["gmac"], 1), Number(figures["gflops"], 0), Percent(figures["shareOfPeak"]), Number(figures["ratioToOnnxRuntime"], 2),
+        Number(figures["peakResidentMb"], 0), figures["onnxRuntimePeakResidentMb"] is { } other ? Number(other, 0) : "",
+    ];
+
+    /// <summary>The number before "threads".</summary>
+    private static string Threads(string description) => description.Split(' ')[^2];
+
+    private static void Parts(StringBuilder text, params (string Name, JsonNode Figures)[] networks)
     {
-        Table(text, "Whole networks", ["network", "input", "ms", "GMAC", "GFLOP/s", "share of peak", "ONNX Runtime's time / ours",
-            "peak resident MiB"], networks.Select(n => (string[])[n.Name, $"{n.Figures["height"]}x{n.Figures["width"]}",
-                Number(n.Figures["milliseconds"], 0), Number(n.Figures["gmac"], 1), Number(n.Figures["gflops"], 0),
-                Percent(n.Figures["shareOfPeak"]), Number(n.Figures["ratioToOnnxRuntime"], 2), Number(n.Figures["peakResidentMb"], 0)]));
         // Not every network has every part.
         var names = networks.SelectMany(n => n.Figures["parts"]!.AsArray().Select(p => (string)p!["name"]!)).Distinct();
         Table(text, "Where the time goes", ["part", .. networks.SelectMany(n => (string[])[$"{n.Name}, ms", "GFLOP/s"])],

@@ -12,6 +12,7 @@ namespace Tcm.Detect.Clip;
 internal sealed class ClipResNet : IDisposable
 {
     private readonly Conv2d _conv1, _conv2, _conv3;
+    private readonly ConvolutionSequence _stem;
     private readonly Bottleneck[][] _stages;
 
     /// <param name="weights">The backbone's place in the checkpoint.</param>
@@ -23,6 +24,7 @@ internal sealed class ClipResNet : IDisposable
         _conv1 = new Conv2d(weights, "conv1", new Conv2dFilter(3, half, 3, 3, 2, 1), "bn1", Activation.Relu);
         _conv2 = new Conv2d(weights, "conv2", new Conv2dFilter(half, half, 3, 3, 1, 1), "bn2", Activation.Relu);
         _conv3 = new Conv2d(weights, "conv3", new Conv2dFilter(half, width, 3, 3, 1, 1), "bn3", Activation.Relu);
+        _stem = new ConvolutionSequence(weights.Backend, _conv1, _conv2, _conv3, ConvolutionSequence.Step.AvgPool(2));
         _stages = new Bottleneck[4][];
         int channels = width;
         for (int s = 0; s < 4; s++)
@@ -39,11 +41,7 @@ internal sealed class ClipResNet : IDisposable
     }
 
     /// <summary>x (B,3,H,W), H and W multiples of 32, to (B,width,H/4,W/4).</summary>
-    public Tensor Stem(Tensor x)
-    {
-        using var scope = TensorScope.Begin();
-        return scope.Keep(Functional.AvgPool2d(_conv3.Forward(_conv2.Forward(_conv1.Forward(x))), 2));
-    }
+    public Tensor Stem(Tensor x) => _stem.Forward(x);
 
     /// <summary>Stage 0..3: (B, 4*width*2^stage, ...) at stride 4, 8, 16, 32.</summary>
     public Tensor Stage(int stage, Tensor x)
@@ -79,12 +77,12 @@ internal sealed class ClipResNet : IDisposable
         public const int Expansion = 4;
         private readonly Conv2d _conv1, _conv2, _conv3;
         private readonly Conv2d? _downsample;
-        private readonly int _stride;
+        private readonly ConvolutionSequence _main;
+        private readonly ConvolutionSequence? _identity;
 
         public Bottleneck(Weights weights, int channels, int planes, int stride)
         {
             int wide = planes * Expansion;
-            _stride = stride;
             _conv1 = new Conv2d(weights, "conv1", new Conv2dFilter(channels, planes, 1, 1), "bn1", Activation.Relu);
             _conv2 = new Conv2d(weights, "conv2", new Conv2dFilter(planes, planes, 3, 3, 1, 1), "bn2", Activation.Relu);
             _conv3 = new Conv2d(weights, "conv3", new Conv2dFilter(planes, wide, 1, 1), "bn3", Activation.Relu);
@@ -92,23 +90,18 @@ internal sealed class ClipResNet : IDisposable
             {
                 _downsample = new Conv2d(weights, "downsample.0", new Conv2dFilter(channels, wide, 1, 1), "downsample.1");
             }
+            var pool = ConvolutionSequence.Step.AvgPool(stride);
+            _main = stride > 1 ? new ConvolutionSequence(weights.Backend, _conv1, _conv2, pool, _conv3)
+                : new ConvolutionSequence(weights.Backend, _conv1, _conv2, _conv3);
+            _identity = _downsample is null ? null : stride > 1 ? new ConvolutionSequence(weights.Backend, pool, _downsample)
+                : new ConvolutionSequence(weights.Backend, _downsample);
         }
 
-        /// <summary>Without a downsampling branch the result takes the memory of <paramref name="x"/>, unless it is trained.</summary>
+        /// <summary>Without a downsampling branch the result may take the memory of <paramref name="x"/>.</summary>
         public Tensor Forward(Tensor x)
         {
             using var scope = TensorScope.Begin();
-            var identity = x;
-            if (_downsample is not null)
-            {
-                identity = _downsample.Forward(_stride > 1 ? Functional.AvgPool2d(x, _stride) : x);
-            }
-            var y = _conv2.Forward(_conv1.Forward(x));
-            if (_stride > 1)
-            {
-                y = Functional.AvgPool2d(y, _stride);
-            }
-            return scope.Keep(_conv3.ForwardOnto(y, identity));
+            return scope.Keep(_main.ForwardOnto(x, _identity?.Forward(x) ?? x));
         }
 
         public void Dispose()

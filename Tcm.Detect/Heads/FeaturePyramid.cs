@@ -13,6 +13,7 @@ namespace Tcm.Detect.Heads;
 internal sealed class FeaturePyramid : IDisposable
 {
     private readonly Conv2d[] _laterals, _outputs;
+    private readonly ConvolutionSequence _finest;
 
     /// <param name="weights">The neck's place in the checkpoint.</param>
     /// <param name="outputs">What the checkpoint calls the 3x3 convolutions.</param>
@@ -28,6 +29,7 @@ internal sealed class FeaturePyramid : IDisposable
             _laterals[i] = new Conv2d(weights / "lateral_convs" / $"{i}", "conv", new Conv2dFilter(channels[i], lateral, 1, 1));
             _outputs[i] = new Conv2d(weights / outputs / $"{i}", "conv", new Conv2dFilter(lateral, output, 3, 3, 1, 1));
         }
+        _finest = new ConvolutionSequence(weights.Backend, _laterals[0], ConvolutionSequence.Step.AddUpsampled, _outputs[0]);
     }
 
     /// <summary>
@@ -40,6 +42,13 @@ internal sealed class FeaturePyramid : IDisposable
         Tensor? above = null;
         for (int i = results.Length - 1; i >= 0; i--)
         {
+            if (i == 0 && above is not null && 2 * above.Shape[2] == stages[i].Shape[2] && 2 * above.Shape[3] == stages[i].Shape[3])
+            {
+                // Nobody else needs the largest sum: it need not exist as a whole.
+                results[i] = _finest.Forward(stages[i], above);
+                stages[i].Dispose();
+                break;
+            }
             var level = _laterals[i].Forward(stages[i]);
             stages[i].Dispose();
             if (above is not null)

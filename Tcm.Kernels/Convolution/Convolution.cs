@@ -2,7 +2,7 @@ namespace Tcm.Kernels.Convolution;
 
 /// <summary>
 /// 2-d convolution in two steps: <see cref="Prepare"/> chooses an algorithm and packs the weights for the device once,
-/// <see cref="Run"/> computes
+/// <see cref="Run(PreparedConvolution, ImageBatch, Slice, Slice, Slice?, long)"/> computes
 /// <c>y[n,k,p,q] = act(b[k] + residual[n,k,p,q] + sum over c,r,s of x[n,c,p*stride-pad+r,q*stride-pad+s] * w[k,c,r,s])</c>.
 /// Thread-safe as far as its backend is.
 /// </summary>

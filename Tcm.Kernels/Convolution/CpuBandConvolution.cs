@@ -20,31 +20,24 @@ internal static unsafe class CpuBandConvolution<T> where T : struct, IFloatVecto
 
     public static void Run(CpuBackend backend, in CpuConvolutionCall call, float* weight)
     {
-        var f = call.Shape.Filter;
-        int depth = f.C * f.R * f.S, pitch = Pitch(call.Shape), rows = BandRows(f);
-        int* offsets = stackalloc int[depth];
-        for (int c = 0, i = 0; c < f.C; c++)
-        {
-            for (int r = 0; r < f.R; r++)
-            {
-                for (int s = 0; s < f.S; s++, i++)
-                {
-                    offsets[i] = ((((c * rows) + r) * f.Stride) + (s % f.Stride)) * pitch + (s / f.Stride);
-                }
-            }
-        }
-        var job = new Job
-        {
-            Call = call,
-            Weight = weight,
-            Offsets = offsets,
-            Depth = depth,
-            Pitch = pitch,
-            BandRows = rows,
-            Bands = (call.Shape.P + RowsPerTask - 1) / RowsPerTask,
-        };
+        var job = new Job { Call = call, Weight = weight, Bands = (call.Shape.P + RowsPerTask - 1) / RowsPerTask };
         backend.Team.Run(call.Shape.Input.N * job.Bands, ref job);
     }
+
+    /// <summary>Output rows [first, last) of the first image.</summary>
+    public static void Rows(in CpuConvolutionCall call, float* weight, int first, int last, float* scratch)
+    {
+        var job = new Job { Call = call, Weight = weight };
+        for (int row = first; row < last; row += RowsPerTask)
+        {
+            job.Band(0, row, Math.Min(row + RowsPerTask, last), scratch);
+        }
+    }
+
+    /// <summary>Working memory for inputs of <paramref name="w"/> columns.</summary>
+    public static long ScratchFloats(Conv2dFilter f, int w) =>
+        MaxDepth + ((long)f.C * BandRows(f) * f.Stride * Pitch(new Conv2dShape(f, new ImageBatch(1, f.R, w)))) + Slack
+        + (Gemm<T>.Rows * Gemm<T>.Columns);
 
     /// <summary>Input rows that a band of output rows reads.</summary>
     private static int BandRows(Conv2dFilter f) => ((RowsPerTask - 1) * f.Stride) + f.R;
@@ -57,73 +50,98 @@ internal static unsafe class CpuBandConvolution<T> where T : struct, IFloatVecto
     {
         public CpuConvolutionCall Call;
         public float* Weight;
-        public int* Offsets;
-        public int Depth, Pitch, BandRows, Bands;
+        public int Bands;
+
+        private readonly int Depth => Call.Shape.Filter.C * Call.Shape.Filter.R * Call.Shape.Filter.S;
 
         public readonly void Run(int task)
         {
+            int first = task % Bands * RowsPerTask, last = Math.Min(first + RowsPerTask, Call.Shape.P);
+            Band(task / Bands, first, last, Scratch.Get(ScratchFloats(Call.Shape.Filter, Call.Shape.Input.W)));
+        }
+
+        /// <summary>Output rows [first, last), at most <see cref="RowsPerTask"/>.</summary>
+        public readonly void Band(int image, int first, int last, float* scratch)
+        {
             var shape = Call.Shape;
             var f = shape.Filter;
-            int image = task / Bands, first = task % Bands * RowsPerTask, last = Math.Min(first + RowsPerTask, shape.P);
-            int columns = Gemm<T>.Columns, whole = shape.Q / columns * columns;
-            long bandFloats = (long)f.C * BandRows * f.Stride * Pitch;
-            float* band = Scratch.Get(bandFloats + Slack + (Gemm<T>.Rows * columns)), tile = band + bandFloats + Slack;
-            Fill(Call.X + (image * shape.InputImage), (first * f.Stride) - f.Padding, band);
+            int columns = Gemm<T>.Columns, whole = shape.Q / columns * columns, pitch = Pitch(shape);
+            int* offsets = (int*)scratch;
+            Offsets(f, pitch, offsets);
+            float* band = scratch + MaxDepth, tile = band + ((long)f.C * BandRows(f) * f.Stride * pitch) + Slack;
+            int top = (first * f.Stride) - f.Padding;
+            Fill(Call.X + (image * shape.InputImage), top, ((last - 1) * f.Stride) - f.Padding + f.R - top, band);
             float* residual = Call.Residual == null ? null : Call.Residual + (image * shape.OutputImage);
             float* y = Call.Y + (image * Call.YImageStride);
             for (int row = first; row < last; row++)
             {
-                float* origin = band + ((long)(row - first) * f.Stride * f.Stride * Pitch);
+                float* origin = band + ((long)(row - first) * f.Stride * f.Stride * pitch);
                 for (int channel = 0; channel < f.K; channel += Gemm<T>.Rows)
                 {
-                    long offset = (((long)channel * shape.P) + row) * shape.Q;
-                    Row(channel, origin, whole, tile, residual == null ? null : residual + offset, y + offset);
+                    long offset = (channel * (long)Call.YPlane) + ((long)row * shape.Q);
+                    Row(channel, origin, offsets, whole, tile, residual == null ? null : residual + offset, y + offset);
+                }
+            }
+        }
+
+        /// <summary>Where the band has row (c,r,s) of the im2col matrix.</summary>
+        private static void Offsets(Conv2dFilter f, int pitch, int* offsets)
+        {
+            int rows = BandRows(f);
+            for (int c = 0, i = 0; c < f.C; c++)
+            {
+                for (int r = 0; r < f.R; r++)
+                {
+                    for (int s = 0; s < f.S; s++, i++)
+                    {
+                        offsets[i] = ((((c * rows) + r) * f.Stride) + (s % f.Stride)) * pitch + (s / f.Stride);
+                    }
                 }
             }
         }
 
         /// <summary>A row of 4 channels.</summary>
-        private readonly void Row(int channel, float* origin, int whole, float* tile, float* residual, float* y)
+        private readonly void Row(int channel, float* origin, int* offsets, int whole, float* tile, float* residual, float* y)
         {
             int columns = Gemm<T>.Columns, channels = Math.Min(Gemm<T>.Rows, Call.Shape.Filter.K - channel), q = Call.Shape.Q;
-            long plane = Call.Shape.P * (long)q;
+            long plane = Call.YPlane;
             float* a = Weight + ((long)channel * Depth), bias = Call.Bias == null ? null : Call.Bias + channel;
             bool direct = channels == Gemm<T>.Rows && Call.Activation is Activation.None or Activation.Relu;
             for (int pixel = 0; pixel < q; pixel += columns)
             {
-                var rows = new Gemm<T>.OffsetRows(origin + pixel, Offsets);
+                var rows = new Gemm<T>.OffsetRows(origin + pixel, offsets);
                 float* added = residual == null ? null : residual + pixel;
                 if (direct && pixel < whole)
                 {
                     Gemm<T>.TileTo(Depth, a, rows, bias, false, added, y + pixel, (nint)plane, Call.Activation == Activation.Relu);
                     continue;
                 }
-                Gemm<T>.TileTo(Depth, a, rows, null, false, null, tile, columns, false);
+                Gemm<T>.TileTo(Depth, a, rows, bias, false, null, tile, columns, false);
                 for (int k = 0; k < channels; k++)
                 {
-                    Epilogue<T>.Row(tile + (k * columns), Call.BiasOf(channel + k), added == null ? null : added + (k * plane),
+                    Epilogue<T>.Row(tile + (k * columns), 0, added == null ? null : added + (k * plane),
                         y + pixel + (k * plane), Math.Min(columns, q - pixel), Call.Activation);
                 }
             }
         }
 
-        /// <summary>Input rows from <paramref name="top"/> on, of all channels.</summary>
-        private readonly void Fill(float* x, int top, float* band)
+        /// <summary><paramref name="count"/> input rows from <paramref name="top"/> on, of all channels.</summary>
+        private readonly void Fill(float* x, int top, int count, float* band)
         {
             var f = Call.Shape.Filter;
-            int h = Call.Shape.Input.H, w = Call.Shape.Input.W;
+            int h = Call.Shape.Input.H, w = Call.Shape.Input.W, pitch = Pitch(Call.Shape), rows = BandRows(f);
             for (int c = 0; c < f.C; c++)
             {
-                for (int r = 0; r < BandRows; r++, band += f.Stride * Pitch)
+                float* target = band + ((long)c * rows * f.Stride * pitch);
+                for (int r = 0; r < count; r++, target += f.Stride * pitch)
                 {
                     int row = top + r;
                     if ((uint)row >= (uint)h)
                     {
-                        new Span<float>(band, f.Stride * Pitch).Clear();
+                        new Span<float>(target, f.Stride * pitch).Clear();
                         continue;
                     }
-                    float* source = x + (((long)c * h) + row) * w;
-                    PaddedRow.Fill(source, w, f, band, Pitch);
+                    PaddedRow.Fill(x + (c * (long)Call.XPlane) + ((long)row * w), w, f, target, pitch);
                 }
             }
         }

@@ -32,6 +32,21 @@ internal sealed partial class CpuConvolution(CpuBackend backend) : Convolution2d
         Slice? residual, long yImageStride) =>
         ((CpuPreparedConvolution)convolution).Run(input, x, y, residual, yImageStride);
 
+    public override ConvolutionChain PrepareChain(params ReadOnlySpan<ConvolutionLink> links) =>
+        new CpuConvolutionChain(backend, links);
+
+    private protected override void RunChainCore(ConvolutionChain chain, ImageBatch input, Slice x, Slice y, Slice? residual)
+    {
+        if (chain.WritesEarly(input))
+        {
+            ((CpuConvolutionChain)chain).RunInBands(input, x, y, residual);
+        }
+        else
+        {
+            base.RunChainCore(chain, input, x, y, residual);
+        }
+    }
+
     private CpuPreparedConvolution Prepare<T>(Conv2dFilter filter, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias,
         Activation activation) where T : struct, IFloatVector<T> =>
         filter.Groups > 1 ? new CpuGroupedConvolution<T>(backend, filter, weight, bias, activation)
@@ -41,9 +56,24 @@ internal sealed partial class CpuConvolution(CpuBackend backend) : Convolution2d
 
 /// <summary>A packed filter that knows how to run.</summary>
 internal abstract unsafe class CpuPreparedConvolution(Conv2dFilter filter, bool transposed, Activation activation)
-    : PreparedConvolution(filter, transposed, activation)
+    : PreparedConvolution(filter, transposed, activation), IRowStep
 {
     public abstract void Run(ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride);
+
+    public int Channels => Filter.K;
+
+    public virtual int RowGranularity => 0;
+
+    public virtual long RowScratchFloats(int w) => 0;
+
+    public (int First, int Last) InputRows(int first, int last) => Transposed ? (first / 2, (last + 1) / 2)
+        : ((first * Filter.Stride) - Filter.Padding, ((last - 1) * Filter.Stride) - Filter.Padding + Filter.R);
+
+    public CpuConvolutionCall Describe(in CpuConvolutionCall memory, int h, int w) =>
+        memory with { Shape = new Conv2dShape(Filter, new ImageBatch(1, h, w)), Activation = Activation };
+
+    public virtual void Rows(in CpuConvolutionCall call, int first, int last, float* scratch) =>
+        throw new NotSupportedException(Algorithm);
 
     protected CpuConvolutionCall Call(ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride, CpuBuffer bias) =>
         new()

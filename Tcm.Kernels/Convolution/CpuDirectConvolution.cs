@@ -13,6 +13,8 @@ namespace Tcm.Kernels.Convolution;
 internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution where T : struct, IFloatVector<T>
 {
     /// <summary>Panels of a task: what fits the first-level cache, more than one if the second-level cache has room.</summary>
+    internal static int DepthAtOnce = 256;
+    internal static int RunFloats = 6 * 1024;
     private const int PackedFloats = 6 * 1024, MostPackedFloats = 48 * 1024, MinPanels = 4, MaxPanels = 16, MaxGroups = 16;
 
     private readonly CpuBackend _backend;
@@ -43,6 +45,32 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         _bias.Dispose();
     }
 
+    public override int RowGranularity => Im2col<T>.IsPointwise(Filter) || CpuBandConvolution<T>.Suits(Filter) ? 1 : 0;
+
+    public override long RowScratchFloats(int w) => Im2col<T>.IsPointwise(Filter)
+        ? ScratchFloats(Filter.C, MostPanels(Filter.C)) : CpuBandConvolution<T>.ScratchFloats(Filter, w);
+
+    public override void Rows(in CpuConvolutionCall call, int first, int last, float* scratch)
+    {
+        var own = call with { Bias = _bias.Pointer };
+        if (!Im2col<T>.IsPointwise(Filter))
+        {
+            CpuBandConvolution<T>.Rows(own, _weight.Pointer, first, last, scratch);
+            return;
+        }
+        int strips = Strips(Filter), q = call.Shape.Q;
+        var job = new Job
+        {
+            Call = own,
+            Weight = _weight.Pointer,
+            Depth = Filter.C,
+            Strips = strips,
+            StripsPerTask = strips,
+            PanelsPerTask = MostPanels(Filter.C),
+        };
+        job.Range(0, 0, first * q, last * q, scratch);
+    }
+
     public static long PackedFloatsOf(Conv2dFilter filter) => (long)Strips(filter) * Gemm<T>.Rows * Depth(filter);
 
     /// <summary>Layout: (strip)(depth)(4).</summary>
@@ -61,9 +89,8 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
             CpuBandConvolution<T>.Run(backend, call, weight);
             return;
         }
-        int images = shape.Input.N, panelFloats = Depth(shape.Filter) * Gemm<T>.Columns;
-        int panels = ((shape.P * shape.Q) + Gemm<T>.Columns - 1) / Gemm<T>.Columns;
-        int perTask = Math.Clamp(PackedFloats / panelFloats, Math.Clamp(MostPackedFloats / panelFloats, 1, MinPanels), MaxPanels);
+        int images = shape.Input.N, panels = ((shape.P * shape.Q) + Gemm<T>.Columns - 1) / Gemm<T>.Columns;
+        int perTask = MostPanels(Depth(shape.Filter));
         // At least four tasks a thread where there is enough work, so that the threads finish together.
         int wanted = 4 * backend.Threads;
         perTask = Math.Clamp((int)((long)panels * images / wanted), 1, perTask);
@@ -81,11 +108,18 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
             Blocks = blocks,
             PanelsPerTask = perTask,
             GroupsPerTask = groupsPerTask,
-            Groups = groups,
             Runs = runs,
         };
         backend.Team.Run(images * runs * blocks, ref job);
     }
+
+    private static int MostPanels(int depth)
+    {
+        int panelFloats = depth * Gemm<T>.Columns;
+        return Math.Clamp(PackedFloats / panelFloats, Math.Clamp(MostPackedFloats / panelFloats, 1, MinPanels), MaxPanels);
+    }
+
+    private static long ScratchFloats(int depth, int panels) => (((panels * (long)depth) + Gemm<T>.Rows) * Gemm<T>.Columns) + 64;
 
     private static int Depth(Conv2dFilter filter) => filter.C * filter.R * filter.S;
 
@@ -105,71 +139,106 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
     {
         public CpuConvolutionCall Call;
         public float* Weight;
-        public int Depth, Pixels, Strips, StripsPerTask, Blocks, PanelsPerTask, GroupsPerTask, Groups, Runs;
+        public int Depth, Pixels, Strips, StripsPerTask, Blocks, PanelsPerTask, GroupsPerTask, Runs;
 
         public readonly void Run(int task)
         {
             // Tasks of one run of pixels follow each other: their input is still in the cache.
             int block = task % Blocks, run = task / Blocks % Runs, image = task / Blocks / Runs;
-            int end = Math.Min((run + 1) * GroupsPerTask, Groups);
-            for (int group = run * GroupsPerTask; group < end; group++)
+            int pixels = GroupsPerTask * PanelsPerTask * Gemm<T>.Columns;
+            float* scratch = Scratch.Get(ScratchFloats(Depth, PanelsPerTask));
+            Range(image, block, run * pixels, Math.Min((run + 1) * pixels, Pixels), scratch);
+        }
+
+        /// <summary>The channels of a block at pixels [from, to).</summary>
+        public readonly void Range(int image, int block, int from, int to, float* scratch)
+        {
+            int group = PanelsPerTask * Gemm<T>.Columns;
+            for (int pixel = from; pixel < to; pixel += group)
             {
-                Group(image, block, group, group + 1 < end);
+                int left = to - pixel - group;
+                Group(image, block, pixel, Math.Min(group, to - pixel), Math.Clamp(left, 0, group), scratch);
             }
         }
 
-        /// <summary>Some panels of pixels times the channels of a block; <paramref name="more"/> if this task goes on with the next pixels.</summary>
-        private readonly void Group(int image, int block, int group, bool more)
+        /// <summary>Some panels of pixels times the channels of a block; <paramref name="following"/> pixels come after.</summary>
+        private readonly void Group(int image, int block, int firstPixel, int pixels, int following, float* packed)
         {
-            int columns = Gemm<T>.Columns, depth = Depth, firstPixel = group * PanelsPerTask * columns;
-            int pixels = Math.Min(PanelsPerTask * columns, Pixels - firstPixel), whole = pixels / columns * columns;
-            long panelFloats = (long)depth * columns;
-            float* packed = Scratch.Get((PanelsPerTask * panelFloats) + 64 + (Gemm<T>.Rows * columns));
-            float* tile = packed + (PanelsPerTask * panelFloats) + 64;
+            int columns = Gemm<T>.Columns, depth = Depth, whole = pixels / columns * columns;
+            var panels = new Panels(packed, (nint)depth * columns, columns);
             float* x = Call.X + (image * Call.Shape.InputImage);
-            Im2col<T>.Panels(Call.Shape, x, depth, firstPixel, pixels, packed);
+            if (Call.XBand != 0)
+            {
+                // Rows in the cache, with a distance that suits it, are read where they are.
+                panels = new Panels(x + firstPixel, columns, Call.XBand);
+            }
+            else
+            {
+                Im2col<T>.Panels(Call.Shape, x, Call.XPlane, depth, firstPixel, pixels, packed);
+            }
+            float* tile = packed + (PanelsPerTask * (long)depth * columns) + 64;
             float* y = Call.Y + (image * Call.YImageStride) + firstPixel;
             float* residual = Call.Residual == null ? null : Call.Residual + (image * Call.Shape.OutputImage) + firstPixel;
-            int last = Math.Min((block + 1) * StripsPerTask, Strips);
-            int first = block * StripsPerTask, tiles = (last - first) * (whole / columns);
-            int following = more && Im2col<T>.IsPointwise(Call.Shape.Filter) ? Math.Min(pixels, Pixels - firstPixel - pixels) : 0;
-            var ahead = new InputAhead(x + firstPixel + pixels, Pixels, depth, following, tiles);
-            for (int strip = first; strip < last; strip++)
+            int first = block * StripsPerTask, last = Math.Min(first + StripsPerTask, Strips);
+            int tiles = (last - first) * (whole / columns);
+            bool fetch = Call.XBand == 0 && Im2col<T>.IsPointwise(Call.Shape.Filter);
+            var ahead = new InputAhead(x + firstPixel + pixels, Call.XPlane, depth, fetch ? following : 0, tiles);
+            for (int from = 0; from < depth; from += DepthAtOnce)
             {
-                int channel = strip * Gemm<T>.Rows;
-                long offset = (long)channel * Pixels;
-                int direct = channel + Gemm<T>.Rows <= Call.Shape.Filter.K ? whole : 0;
-                WholeTiles(ref ahead, channel, packed, direct, residual == null ? null : residual + offset, y + offset);
-                float* panel = packed + (direct / columns * panelFloats);
-                for (int pixel = direct; pixel < pixels; pixel += columns, panel += panelFloats)
+                // The first block of the depth begins with bias and residual, each later one goes on from the sums before.
+                var part = new Part(from, Math.Min(DepthAtOnce, depth - from), from + DepthAtOnce >= depth);
+                int run = Math.Max(RunFloats / (part.Length * columns), 1) * columns;
+                for (int pixel = 0; pixel < pixels; pixel += run)
                 {
-                    PartOfTile(channel, panel, tile, Math.Min(columns, pixels - pixel),
-                        residual == null ? null : residual + offset + pixel, y + offset + pixel);
+                    int end = Math.Min(pixel + run, pixels);
+                    for (int strip = first; strip < last; strip++)
+                    {
+                        long offset = strip * Gemm<T>.Rows * (long)Call.YPlane;
+                        float* added = from > 0 ? y + offset : residual == null ? null : residual + offset;
+                        Strip(ref ahead, part, strip * Gemm<T>.Rows, panels, pixel, end, tile, added, y + offset);
+                    }
                 }
             }
         }
 
-        /// <summary>4 channels of the first pixels.</summary>
-        private readonly void WholeTiles(ref InputAhead input, int channel, float* panel, int pixels, float* residual, float* y)
+        /// <summary>4 channels of pixels [from, end) of a group.</summary>
+        private readonly void Strip(ref InputAhead input, Part part, int channel, Panels panels, int from, int end, float* tile,
+            float* residual, float* y)
         {
-            int columns = Gemm<T>.Columns, depth = Depth;
-            float* a = Weight + ((long)channel * depth), bias = Call.Bias == null ? null : Call.Bias + channel;
-            bool ahead = Sse.IsSupported && channel + (2 * Gemm<T>.Rows) <= Call.Shape.Filter.K;
-            for (int pixel = 0; pixel < pixels; pixel += columns, panel += (nint)depth * columns)
+            int columns = Gemm<T>.Columns;
+            int whole = channel + Gemm<T>.Rows <= Call.Shape.Filter.K ? from + ((end - from) / columns * columns) : from;
+            WholeTiles(ref input, part, channel, panels, from, whole, residual, y);
+            for (int pixel = whole; pixel < end; pixel += columns)
+            {
+                PartOfTile(part, channel, panels.At(pixel, part.First), tile, Math.Min(columns, end - pixel),
+                    residual == null ? null : residual + pixel, y + pixel);
+            }
+        }
+
+        private readonly void WholeTiles(ref InputAhead input, Part part, int channel, Panels panels, int from, int end,
+            float* residual, float* y)
+        {
+            int columns = Gemm<T>.Columns;
+            float* a = Weight + ((long)channel * Depth) + (part.First * Gemm<T>.Rows);
+            float* bias = part.First == 0 && Call.Bias != null ? Call.Bias + channel : null;
+            bool ahead = Sse.IsSupported && Call.YBand == 0 && channel + (2 * Gemm<T>.Rows) <= Call.Shape.Filter.K;
+            bool relu = part.IsLast && Call.Activation == Activation.Relu;
+            for (int pixel = from; pixel < end; pixel += columns)
             {
                 float* added = residual == null ? null : residual + pixel;
                 if (ahead)
                 {
-                    Prefetch((added == null ? y + pixel : added) + ((long)Gemm<T>.Rows * Pixels));
+                    Prefetch((added == null ? y + pixel : added) + (Gemm<T>.Rows * Call.YPlane));
                 }
                 input.FetchForTile();
-                Gemm<T>.TileTo(depth, a, new Gemm<T>.PanelRows(panel), bias, false, added, y + pixel, Pixels, Call.Activation == Activation.Relu);
+                Gemm<T>.TileTo(part.Length, a, panels.At(pixel, part.First), bias, false, added, y + pixel, Call.YPlane, relu);
             }
-            if (Call.Activation is not (Activation.None or Activation.Relu))
+            if (part.IsLast && Call.Activation is not (Activation.None or Activation.Relu))
             {
-                for (int row = 0; row < Gemm<T>.Rows; row++, y += Pixels)
+                y += from;
+                for (int row = 0; row < Gemm<T>.Rows; row++, y += Call.YPlane)
                 {
-                    Epilogue<T>.Row(y, 0, null, y, pixels, Call.Activation);
+                    Epilogue<T>.Row(y, 0, null, y, end - from, Call.Activation);
                 }
             }
         }
@@ -177,23 +246,35 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         /// <summary>What the next strip reads or writes: rows are a plane apart, which the hardware does not foresee.</summary>
         private readonly void Prefetch(float* next)
         {
-            for (int row = 0; row < Gemm<T>.Rows; row++, next += Pixels)
+            for (int row = 0; row < Gemm<T>.Rows; row++, next += Call.YPlane)
             {
                 Sse.Prefetch0(next);
                 Sse.Prefetch0(next + Gemm<T>.Columns - 1);
             }
         }
 
-        /// <summary>The last channels, or the last pixels.</summary>
-        private readonly void PartOfTile(int channel, float* panel, float* tile, int pixels, float* residual, float* y)
+        /// <summary>The last channels, or the last pixels: the same sums in the same order as of a whole tile.</summary>
+        private readonly void PartOfTile(Part part, int channel, Gemm<T>.StridedRows rows, float* tile, int pixels, float* residual,
+            float* y)
         {
             int columns = Gemm<T>.Columns, channels = Math.Min(Gemm<T>.Rows, Call.Shape.Filter.K - channel);
-            Gemm<T>.Tile(Depth, Weight + ((long)channel * Depth), panel, columns, tile, columns, first: true);
-            for (int row = 0; row < channels; row++, tile += columns, y += Pixels)
+            float* a = Weight + ((long)channel * Depth) + (part.First * Gemm<T>.Rows);
+            float* bias = part.First == 0 && Call.Bias != null ? Call.Bias + channel : null;
+            Gemm<T>.TileTo(part.Length, a, rows, bias, false, null, tile, columns, false);
+            for (int row = 0; row < channels; row++, tile += columns, y += Call.YPlane)
             {
-                Epilogue<T>.Row(tile, Call.BiasOf(channel + row), residual, y, pixels, Call.Activation);
-                residual = residual == null ? null : residual + Pixels;
+                Epilogue<T>.Row(tile, 0, residual, y, pixels, part.IsLast ? Call.Activation : Activation.None);
+                residual = residual == null ? null : residual + Call.YPlane;
             }
         }
+    }
+
+    /// <summary>A block of the depth.</summary>
+    private readonly record struct Part(int First, int Length, bool IsLast);
+
+    /// <summary>Where the panel of a pixel begins, and how far its rows are apart.</summary>
+    private readonly struct Panels(float* first, nint panel, nint row)
+    {
+        public Gemm<T>.StridedRows At(int pixel, int depth) => new(first + (pixel / Gemm<T>.Columns * panel) + (depth * row), row);
     }
 }

@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Convolution;
@@ -7,10 +5,12 @@ namespace Tcm.Kernels.Convolution;
 /// <summary>
 /// The transposed convolution with kernel 2 and stride 2. Its blocks do not overlap, so it is one product
 /// (4K x C) * (C x HW), rows ordered (k, a, b), whose rows (k,a,0) and (k,a,1) are interleaved into row 2h+a of plane k.
+/// A task is some rows of the input; a run of a row is packed once, then each channel writes long pieces of its two output rows:
+/// planes are often a multiple of 4 KiB apart, where short pieces of many would push each other out of the cache.
 /// </summary>
 internal sealed unsafe class CpuTransposedConvolution<T> : CpuPreparedConvolution where T : struct, IFloatVector<T>
 {
-    private const int PanelsPerTask = 8;
+    private const int PanelsPerRun = 16, PixelsPerTask = 512;
     private readonly CpuBackend _backend;
     private readonly CpuBuffer _weight, _bias;
 
@@ -39,6 +39,19 @@ internal sealed unsafe class CpuTransposedConvolution<T> : CpuPreparedConvolutio
         _bias.Dispose();
     }
 
+    public override int RowGranularity => 2;
+
+    public override long RowScratchFloats(int w) => ScratchFloats(Filter.C);
+
+    public override void Rows(in CpuConvolutionCall call, int first, int last, float* scratch)
+    {
+        var job = new Job { Call = call with { Bias = _bias.Pointer }, Weight = _weight.Pointer };
+        for (int row = first / 2; row < last / 2; row++)
+        {
+            job.Row(0, row, scratch);
+        }
+    }
+
     /// <summary>w (C,K,2,2), seen as (C,4K), into 4KC floats: strips of the rows (k,a,b).</summary>
     public static void Pack(CpuBackend backend, int c, int k, float* w, float* target) =>
         CpuDirectConvolution<T>.Pack(backend, Product(c, k), FilterView.Transposed(w, 4 * k), target);
@@ -47,86 +60,88 @@ internal sealed unsafe class CpuTransposedConvolution<T> : CpuPreparedConvolutio
     public static void Run(CpuBackend backend, in CpuConvolutionCall call, float* weight)
     {
         var input = call.Shape.Input;
-        int pixels = input.H * input.W, columns = Gemm<T>.Columns;
-        var job = new Job
-        {
-            Call = call,
-            Weight = weight,
-            Groups = (pixels + (columns * PanelsPerTask) - 1) / (columns * PanelsPerTask),
-        };
-        backend.Team.Run(input.N * job.Groups, ref job);
+        int rows = Math.Clamp(PixelsPerTask / input.W, 1, input.H);
+        var job = new Job { Call = call, Weight = weight, RowsPerTask = rows, Tasks = (input.H + rows - 1) / rows };
+        backend.Team.Run(input.N * job.Tasks, ref job);
     }
 
     private static Conv2dFilter Product(int c, int k) => new(c, 4 * k, 1, 1);
+
+    /// <summary>The packed run, a tile of the product, and its two rows of pairs.</summary>
+    private static long ScratchFloats(int c) => (((PanelsPerRun * (long)c) + Gemm<T>.Rows + 4) * Gemm<T>.Columns) + 128;
 
     private struct Job : IJob
     {
         public CpuConvolutionCall Call;
         public float* Weight;
-        public int Groups;
+        public int RowsPerTask, Tasks;
 
         public readonly void Run(int task)
         {
-            int c = Call.Shape.Filter.C, k = Call.Shape.Filter.K;
-            var shape = new Conv2dShape(Product(c, k), Call.Shape.Input);
-            int group = task % Groups, image = task / Groups, columns = Gemm<T>.Columns;
-            int w = shape.Input.W, total = shape.Input.H * w;
-            int first = group * PanelsPerTask * columns, last = Math.Min(first + (PanelsPerTask * columns), total);
-            int half = Gemm<T>.Rows / 2;
-            float* panel = Scratch.Get(((long)c * columns) + 64 + (6L * columns));
-            float* tile = panel + ((long)c * columns) + 64;
-            float* pairs = tile + (4 * columns);
-            float* x = Call.X + (image * shape.InputImage);
-            for (int pixel = first; pixel < last; pixel += columns)
+            float* scratch = Scratch.Get(ScratchFloats(Call.Shape.Filter.C));
+            int first = task % Tasks * RowsPerTask, last = Math.Min(first + RowsPerTask, Call.Shape.Input.H);
+            for (int row = first; row < last; row++)
             {
-                int count = Math.Min(columns, last - pixel);
-                Im2col<T>.Panels(shape, x, c, pixel, count, panel);
-                for (int strip = 0; strip < k; strip++)
+                Row(task / Tasks, row, scratch);
+            }
+        }
+
+        /// <summary>The two output rows of an input row.</summary>
+        public readonly void Row(int image, int row, float* packed)
+        {
+            int c = Call.Shape.Filter.C, k = Call.Shape.Filter.K, h = Call.Shape.Input.H, w = Call.Shape.Input.W;
+            int columns = Gemm<T>.Columns;
+            nint plane = Call.YBand != 0 ? Call.YBand : (nint)4 * h * w;
+            var product = new Conv2dShape(Product(c, k), Call.Shape.Input);
+            float* tile = packed + (PanelsPerRun * (long)c * columns) + 64, x = Call.X + (image * product.InputImage);
+            for (int from = 0; from < w; from += PanelsPerRun * columns)
+            {
+                int run = Math.Min(PanelsPerRun * columns, w - from);
+                Im2col<T>.Panels(product, x, Call.XPlane, c, (row * w) + from, run, packed);
+                for (int channel = 0; channel < k; channel++)
                 {
-                    // A strip is one output channel: rows (a,b) = (0,0), (0,1), (1,0), (1,1).
-                    Gemm<T>.Tile(c, Weight + ((long)strip * Gemm<T>.Rows * c), panel, columns, tile, columns, first: true);
-                    for (int a = 0; a < half; a++)
-                    {
-                        Interleave(tile + (2 * a * columns), tile + (((2 * a) + 1) * columns), pairs, columns);
-                        StoreRows(image, strip, a, pixel, count, w, pairs);
-                    }
+                    long offset = (channel * (long)plane) + (4L * row * w) + (2 * from);
+                    float* residual = Call.Residual == null ? null : Call.Residual + ((long)image * k * plane) + offset;
+                    Channel(channel, packed, run, tile, residual, Call.Y + (image * Call.YImageStride) + offset);
                 }
             }
         }
 
-        /// <summary>Writes 2*count floats of row a of channel k; a run ends where the input row does.</summary>
-        private readonly void StoreRows(int image, int k, int a, int pixel, int count, int w, float* pairs)
+        /// <summary>A run of one channel: a strip of the product has its rows (a,b) = (0,0), (0,1), (1,0), (1,1).</summary>
+        private readonly void Channel(int channel, float* panel, int run, float* tile, float* residual, float* y)
         {
-            for (int done = 0; done < count;)
+            int c = Call.Shape.Filter.C, columns = Gemm<T>.Columns, below = 2 * Call.Shape.Input.W;
+            float* a = Weight + ((long)channel * Gemm<T>.Rows * c), pairs = tile + (Gemm<T>.Rows * columns);
+            float bias = Call.BiasOf(channel);
+            bool direct = residual == null && (Call.Activation is Activation.None or Activation.Relu);
+            bool relu = direct && Call.Activation == Activation.Relu;
+            float* biases = stackalloc float[4] { bias, bias, bias, bias };
+            for (int pixel = 0; pixel < run; pixel += columns, panel += (nint)c * columns, y += 2 * columns)
             {
-                int row = (pixel + done) / w, column = (pixel + done) % w, run = Math.Min(w - column, count - done);
-                long offset = ((((long)k * 2 * Call.Shape.Input.H) + (2 * row) + a) * 2 * w) + (2 * column);
-                long image1 = 4L * Call.Shape.Filter.K * Call.Shape.Input.H * w;
-                float* residual = Call.Residual == null ? null : Call.Residual + (image * image1) + offset;
-                Epilogue<T>.Row(pairs + (2 * done), Call.BiasOf(k), residual, Call.Y + (image * Call.YImageStride) + offset,
-                    2 * run, Call.Activation);
-                done += run;
+                int count = Math.Min(columns, run - pixel);
+                Gemm<T>.TileTo(c, a, new Gemm<T>.PanelRows(panel), biases, false, null, tile, columns, relu);
+                if (direct && count == columns)
+                {
+                    Interleave(tile, tile + columns, y);
+                    Interleave(tile + (2 * columns), tile + (3 * columns), y + below);
+                    continue;
+                }
+                Interleave(tile, tile + columns, pairs);
+                Interleave(tile + (2 * columns), tile + (3 * columns), pairs + (2 * columns));
+                float* added = residual == null ? null : residual + (2 * pixel), addedBelow = added == null ? null : added + below;
+                Epilogue<T>.Row(pairs, 0, added, y, 2 * count, Call.Activation);
+                Epilogue<T>.Row(pairs + (2 * columns), 0, addedBelow, y + below, 2 * count, Call.Activation);
             }
         }
 
-        /// <summary>target = a0, b0, a1, b1, ...</summary>
-        private static void Interleave(float* a, float* b, float* target, int count)
+        /// <summary>target = a0, b0, a1, b1, ... for the columns of a tile.</summary>
+        private static void Interleave(float* a, float* b, float* target)
         {
-            int i = 0;
-            if (Avx.IsSupported)
+            for (int i = 0; i < Gemm<T>.Columns; i += T.Count)
             {
-                for (; i + 8 <= count; i += 8)
-                {
-                    var low = Avx.UnpackLow(Vector256.Load(a + i), Vector256.Load(b + i));
-                    var high = Avx.UnpackHigh(Vector256.Load(a + i), Vector256.Load(b + i));
-                    Avx.Permute2x128(low, high, 0x20).Store(target + (2 * i));
-                    Avx.Permute2x128(low, high, 0x31).Store(target + (2 * i) + 8);
-                }
-            }
-            for (; i < count; i++)
-            {
-                target[2 * i] = a[i];
-                target[(2 * i) + 1] = b[i];
+                var (low, high) = T.Interleave(T.Load(a + i), T.Load(b + i));
+                low.Store(target + (2 * i));
+                high.Store(target + (2 * i) + T.Count);
             }
         }
     }

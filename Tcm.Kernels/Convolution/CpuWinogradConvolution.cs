@@ -14,9 +14,10 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
     private const int Positions = WinogradTransforms.Products;
     private const int StripsPerBlock = WinogradFilters<T>.StripsPerBlock;
     private const int ChannelsPerBlock = StripsPerBlock * 4;
-    private const int TilesPerBlock = 48;
+    internal static int TilesPerBlock = 48;
     private const int SharedUpTo = 128;
     private const int ChannelsPerTask = 8;
+    private const int PanelFloats = 6 * 1024;
 
     private readonly CpuBackend _backend;
     private readonly CpuBuffer _filters, _bias;
@@ -50,29 +51,53 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
         _bias.Dispose();
     }
 
+    public override int RowGranularity => WinogradTransforms.Output;
+
+    public override long RowScratchFloats(int w)
+    {
+        var call = new CpuConvolutionCall { Shape = new Conv2dShape(Filter, new ImageBatch(1, WinogradTransforms.Output, w)) };
+        return Blocks(call, _filters.Pointer).ScratchFloats;
+    }
+
+    public override void Rows(in CpuConvolutionCall call, int first, int last, float* scratch)
+    {
+        int across = (call.Shape.Input.W + 3) / 4, end = (last + 3) / 4 * across;
+        var job = Blocks(call with { Bias = _bias.Pointer }, _filters.Pointer);
+        for (int tile = first / 4 * across; tile < end; tile += job.Block)
+        {
+            job.Convolve(tile, Math.Min(job.Block, end - tile), scratch);
+        }
+    }
+
     /// <summary><paramref name="filters"/> is what <see cref="WinogradFilters{T}.Pack"/> wrote.</summary>
     public static void Run(CpuBackend backend, in CpuConvolutionCall call, float* filters)
     {
-        var input = call.Shape.Input;
-        int perImage = (input.W + 3) / 4 * ((input.H + 3) / 4), tiles = checked(input.N * perImage);
-        var job = new Job
+        var job = Blocks(call, filters);
+        if (job.Tiles > SharedUpTo)
         {
-            Call = call,
-            Filters = filters,
-            TilesPerImage = perImage,
-            Tiles = tiles,
-            Block = tiles <= SharedUpTo ? RoundUp(tiles) : Math.Max(TilesPerBlock, Gemm<T>.Columns),
-        };
-        if (tiles > SharedUpTo)
-        {
-            backend.Team.Run((tiles + job.Block - 1) / job.Block, ref job);
+            backend.Team.Run((job.Tiles + job.Block - 1) / job.Block, ref job);
             return;
         }
+        (job.Shared, job.Block) = (true, RoundUp(job.Tiles));
         using var shared = backend.Allocate(Positions * job.PositionStride);
         job.V = CpuBackend.Pointer(shared.All);
         var transform = new InputJob { Job = job };
         backend.Team.Run((call.Shape.Filter.C + ChannelsPerTask - 1) / ChannelsPerTask, ref transform);
         backend.Team.Run(WinogradFilters<T>.Blocks(call.Shape.Filter), ref job);
+    }
+
+    private static Job Blocks(in CpuConvolutionCall call, float* filters)
+    {
+        var input = call.Shape.Input;
+        int perImage = (input.W + 3) / 4 * ((input.H + 3) / 4);
+        return new Job
+        {
+            Call = call,
+            Filters = filters,
+            TilesPerImage = perImage,
+            Tiles = checked(input.N * perImage),
+            Block = RoundUp(TilesPerBlock),
+        };
     }
 
     private static int RoundUp(int tiles) => (tiles + Gemm<T>.Columns - 1) / Gemm<T>.Columns * Gemm<T>.Columns;
@@ -94,13 +119,22 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
     {
         public CpuConvolutionCall Call;
         public int TilesPerImage, Tiles, Block;
+        public bool Shared;
         public float* Filters, V;
 
-        /// <summary>Floats between channels of V: whole panels, and a vector for what a transform overshoots.</summary>
-        private readonly int RowStride => Block + 16;
+        /// <summary>
+        /// Floats between the channels of a panel of V. A transform writes whole vectors, and what it overshoots is overwritten by
+        /// the next channel; not where that is another thread's.
+        /// </summary>
+        private readonly int RowStride => Shared ? Gemm<T>.Columns + T.Count : Gemm<T>.Columns;
+
+        private readonly nint PanelStride => (nint)Call.Shape.Filter.C * RowStride;
+
+        /// <summary>Channels that are multiplied at a time: what of a panel the first-level cache holds.</summary>
+        private readonly int Depth => PanelFloats / RowStride;
 
         /// <summary>Floats between positions of V; a line more than a multiple, so that they do not share cache sets.</summary>
-        public readonly nint PositionStride => ((nint)Call.Shape.Filter.C * RowStride) + 16;
+        public readonly nint PositionStride => (Block / Gemm<T>.Columns * PanelStride) + 16;
 
         private readonly nint ProductStride => (ChannelsPerBlock * Block) + 16;
 
@@ -108,19 +142,27 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
 
         private readonly int W => Call.Shape.Input.W;
 
+        private readonly long ProductFloats => Positions * (long)ProductStride;
+
+        /// <summary>Working memory of <see cref="Convolve"/>.</summary>
+        public readonly long ScratchFloats =>
+            (Positions * (long)PositionStride) + ProductFloats + WinogradTiles<T>.ScratchFloats(Math.Min(Block, TilesPerImage));
+
         public readonly void Run(int task)
         {
-            long products = Positions * (long)ProductStride;
-            long transforms = WinogradTiles<T>.ScratchFloats(Math.Min(Block, TilesPerImage));
-            if (V != null)
+            if (Shared)
             {
-                float* own = Scratch.Get(products + transforms);
-                Multiply(task, 0, Tiles, V, own, own + products);
+                float* own = Scratch.Get(ProductFloats + WinogradTiles<T>.ScratchFloats(Math.Min(Block, TilesPerImage)));
+                Multiply(task, 0, Tiles, V, own, own + ProductFloats);
                 return;
             }
-            int first = task * Block, count = Math.Min(Block, Tiles - first);
-            float* v = Scratch.Get((Positions * (long)PositionStride) + products + transforms);
-            float* m = v + (Positions * (long)PositionStride), scratch = m + products;
+            Convolve(task * Block, Math.Min(Block, Tiles - (task * Block)), Scratch.Get(ScratchFloats));
+        }
+
+        /// <summary>Some tiles from input to output.</summary>
+        public readonly void Convolve(int first, int count, float* v)
+        {
+            float* m = v + (Positions * (long)PositionStride), scratch = m + ProductFloats;
             TransformInput(0, Call.Shape.Filter.C, first, count, v, scratch);
             for (int block = 0; block < WinogradFilters<T>.Blocks(Call.Shape.Filter); block++)
             {
@@ -128,19 +170,32 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
             }
         }
 
+        /// <summary>V[position][panel][c][columns] of some channels and tiles.</summary>
         public readonly void TransformInput(int firstChannel, int lastChannel, int firstTile, int count, float* v, float* scratch)
         {
-            long plane = (long)H * W;
-            for (int c = firstChannel; c < lastChannel; c++)
+            int columns = Gemm<T>.Columns;
+            for (int panel = 0; panel < count; panel += columns, v += PanelStride)
             {
-                for (int done = 0; done < count;)
+                for (int c = firstChannel; c < lastChannel; c++)
                 {
-                    int image = (firstTile + done) / TilesPerImage, tile = (firstTile + done) % TilesPerImage;
-                    int run = Math.Min(TilesPerImage - tile, count - done);
-                    WinogradTiles<T>.Input(Call.X + (image * Call.Shape.InputImage) + (c * plane), H, W, tile, run,
-                        v + ((nint)c * RowStride) + done, PositionStride, scratch);
-                    done += run;
+                    TransformPanel(c, firstTile + panel, Math.Min(columns, count - panel), v + ((nint)c * RowStride), scratch);
                 }
+            }
+        }
+
+        private readonly void TransformPanel(int c, int firstTile, int count, float* v, float* scratch)
+        {
+            for (int done = 0; done < count;)
+            {
+                int image = (firstTile + done) / TilesPerImage, tile = (firstTile + done) % TilesPerImage;
+                int run = Math.Min(TilesPerImage - tile, count - done);
+                float* plane = Call.X + (image * Call.Shape.InputImage) + (c * (long)Call.XPlane);
+                if (Call.XBand == 0 && c + 1 < Call.Shape.Filter.C)
+                {
+                    WinogradTiles<T>.Prefetch(plane + Call.XPlane, H, W, tile, run);
+                }
+                WinogradTiles<T>.Input(plane, H, W, tile, run, v + done, PositionStride, scratch);
+                done += run;
             }
         }
 
@@ -153,12 +208,17 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
             for (int position = 0; position < Positions; position++)
             {
                 float* b = v + (position * PositionStride), result = m + (position * ProductStride);
-                for (int tile = 0; tile < count; tile += columns)
+                float* a = u + ((long)position * StripsPerBlock * c * 4);
+                for (int tile = 0; tile < count; tile += columns, b += PanelStride)
                 {
-                    for (int s = 0; s < strips; s++)
+                    for (int first = 0; first < c; first += Depth)
                     {
-                        Gemm<T>.Tile(c, u + ((((long)position * StripsPerBlock) + s) * c * 4), b + tile, RowStride,
-                            result + (s * 4 * Block) + tile, Block, true);
+                        int depth = Math.Min(Depth, c - first);
+                        for (int s = 0; s < strips; s++)
+                        {
+                            Gemm<T>.Tile(depth, a + (((long)s * c) + first) * 4, b + ((nint)first * RowStride), RowStride,
+                                result + (s * 4 * Block) + tile, Block, first == 0);
+                        }
                     }
                 }
             }
@@ -176,7 +236,7 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
 
         private readonly void Output(int image, int k, int tile, int run, float* m, float* scratch)
         {
-            long offset = (long)k * H * W;
+            long offset = k * (long)Call.YPlane;
             float* residual = Call.Residual == null ? null : Call.Residual + (image * Call.Shape.OutputImage) + offset;
             WinogradTiles<T>.Output(m, ProductStride, tile, run, H, W, Call.BiasOf(k), residual,
                 Call.Y + (image * Call.YImageStride) + offset, Call.Activation, scratch);

@@ -106,5 +106,12 @@ internal unsafe struct CpuConvolutionCall
     public Activation Activation;
     public long YImageStride;
 
+    /// <summary>Floats between the channels of X, and of Y, where these are bands of some rows; 0: whole maps.</summary>
+    public nint XBand, YBand;
+
+    public readonly nint XPlane => XBand != 0 ? XBand : (nint)Shape.Input.H * Shape.Input.W;
+
+    public readonly nint YPlane => YBand != 0 ? YBand : (nint)Shape.P * Shape.Q;
+
     public readonly float BiasOf(int k) => Bias == null ? 0 : Bias[k];
 }

@@ -15,7 +15,7 @@ internal static unsafe class Im2col<T> where T : struct, IFloatVector<T>
     /// Panels of the pixels from <paramref name="pixel"/> on, side by side: (panel)(depth, columns). A pointwise filter's rows are read
     /// once, each in one piece over all panels; they are a plane apart, which the hardware does not foresee.
     /// </summary>
-    public static void Panels(in Conv2dShape shape, float* x, int depth, int pixel, int count, float* target)
+    public static void Panels(in Conv2dShape shape, float* x, nint plane, int depth, int pixel, int count, float* target)
     {
         var f = shape.Filter;
         int columns = Gemm<T>.Columns;
@@ -28,7 +28,6 @@ internal static unsafe class Im2col<T> where T : struct, IFloatVector<T>
             }
             return;
         }
-        long plane = (long)shape.Input.H * shape.Input.W;
         float* source = x + pixel;
         for (int i = 0; i < depth; i++, source += plane, target += columns)
         {

@@ -91,6 +91,14 @@ internal readonly unsafe struct Floats16(Vector512<float> value) : IFloatVector<
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Floats16 Low, Floats16 High) Interleave(Floats16 a, Floats16 b)
+    {
+        var (l0, l1) = Floats8.Interleave(new(a.Value.GetLower()), new(b.Value.GetLower()));
+        var (h0, h1) = Floats8.Interleave(new(a.Value.GetUpper()), new(b.Value.GetUpper()));
+        return (new(Vector512.Create(l0.Value, l1.Value)), new(Vector512.Create(h0.Value, h1.Value)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Floats16 a) => Vector512.Sum(a.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

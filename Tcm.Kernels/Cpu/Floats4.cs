@@ -115,6 +115,13 @@ internal readonly unsafe struct Floats4(Vector128<float> value) : IFloatVector<F
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Floats4 Low, Floats4 High) Interleave(Floats4 a, Floats4 b)
+    {
+        var (low, high) = Interleave(a.Value, b.Value);
+        return (new(low), new(high));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector128<float> Low, Vector128<float> High) Interleave(Vector128<float> a, Vector128<float> b)
     {
         if (Sse.IsSupported)

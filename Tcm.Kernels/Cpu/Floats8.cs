@@ -98,6 +98,20 @@ internal readonly unsafe struct Floats8(Vector256<float> value) : IFloatVector<F
             new(Vector256.Shuffle(a.Value, Vector256.Create(4, 4, 5, 5, 6, 6, 7, 7))));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Floats8 Low, Floats8 High) Interleave(Floats8 a, Floats8 b)
+    {
+        if (Avx.IsSupported)
+        {
+            // Unpacking works within 128-bit halves: (a0 b0 a1 b1 | a4 b4 a5 b5).
+            Vector256<float> low = Avx.UnpackLow(a.Value, b.Value), high = Avx.UnpackHigh(a.Value, b.Value);
+            return (new(Avx.Permute2x128(low, high, 0x20)), new(Avx.Permute2x128(low, high, 0x31)));
+        }
+        var (l0, l1) = Floats4.Interleave(new(a.Value.GetLower()), new(b.Value.GetLower()));
+        var (h0, h1) = Floats4.Interleave(new(a.Value.GetUpper()), new(b.Value.GetUpper()));
+        return (new(Vector256.Create(l0.Value, l1.Value)), new(Vector256.Create(h0.Value, h1.Value)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Floats8 a) => Vector256.Sum(a.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -210,6 +210,20 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
         }
     }
 
+    /// <summary>Rows are some distance apart.</summary>
+    public struct StridedRows(float* b, nint distance) : IRows
+    {
+        private float* _row = b;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public float* Next()
+        {
+            float* row = _row;
+            _row += distance;
+            return row;
+        }
+    }
+
     /// <summary>Row i begins at b + offsets[i].</summary>
     public struct OffsetRows(float* b, int* offsets) : IRows
     {

@@ -55,6 +55,9 @@ internal unsafe interface IFloatVector<T> where T : struct, IFloatVector<T>
     /// <summary>(a0, a0, a1, a1, ...) in two vectors.</summary>
     static abstract (T Low, T High) Duplicate(T a);
 
+    /// <summary>(a0, b0, a1, b1, ...) in two vectors.</summary>
+    static abstract (T Low, T High) Interleave(T a, T b);
+
     static abstract float Sum(T a);
 
     static abstract float Largest(T a);

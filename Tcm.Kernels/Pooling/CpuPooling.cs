@@ -27,6 +27,24 @@ internal sealed unsafe partial class CpuPooling(CpuBackend backend) : AveragePoo
         backend.Team.Run(checked((int)((rows + group - 1) / group)), ref job);
     }
 
+    /// <summary>A row of the means of 2x2 blocks, from two rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void Halve<T>(float* top, float* bottom, float* y, nint count) where T : struct, IFloatVector<T>
+    {
+        T quarter = T.Create(0.25f);
+        nint i = 0;
+        for (; i <= count - T.Count; i += T.Count)
+        {
+            T left = T.Load(top + 2 * i) + T.Load(bottom + 2 * i);
+            T right = T.Load(top + 2 * i + T.Count) + T.Load(bottom + 2 * i + T.Count);
+            (T.PairSums(left, right) * quarter).Store(y + i);
+        }
+        for (; i < count; i++)
+        {
+            y[i] = (top[2 * i] + bottom[2 * i] + (top[2 * i + 1] + bottom[2 * i + 1])) * 0.25f;
+        }
+    }
+
     private struct Job<T> : IJob where T : struct, IFloatVector<T>
     {
         public long Rows;
@@ -43,29 +61,12 @@ internal sealed unsafe partial class CpuPooling(CpuBackend backend) : AveragePoo
                 float* source = X + (plane * H + (row - plane * p) * Kernel) * W, target = Y + row * q;
                 if (Kernel == 2)
                 {
-                    Row2(source, source + W, target, q);
+                    Halve<T>(source, source + W, target, q);
                 }
                 else
                 {
                     Row(source, target, q);
                 }
-            }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Row2(float* top, float* bottom, float* y, nint count)
-        {
-            T quarter = T.Create(0.25f);
-            nint i = 0;
-            for (; i <= count - T.Count; i += T.Count)
-            {
-                T left = T.Load(top + 2 * i) + T.Load(bottom + 2 * i);
-                T right = T.Load(top + 2 * i + T.Count) + T.Load(bottom + 2 * i + T.Count);
-                (T.PairSums(left, right) * quarter).Store(y + i);
-            }
-            for (; i < count; i++)
-            {
-                y[i] = (top[2 * i] + bottom[2 * i] + (top[2 * i + 1] + bottom[2 * i + 1])) * 0.25f;
             }
         }
 

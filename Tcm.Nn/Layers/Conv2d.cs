@@ -13,6 +13,9 @@ public sealed class Conv2d : IDisposable
     private readonly ConvolutionParameters? _parameters;
     private readonly Conv2dFilter _filter;
 
+    /// <summary>Null in training.</summary>
+    internal PreparedConvolution? Prepared => _prepared;
+
     /// <summary>Reads <c>name.weight</c>, <c>name.bias</c> where there is one, and the four tensors of the norm.</summary>
     /// <param name="weights">Place of the parent in the checkpoint.</param>
     /// <param name="name">Name of the convolution.</param>
@@ -67,6 +70,9 @@ public sealed class ConvTranspose2d : IDisposable
 {
     private readonly PreparedConvolution? _prepared;
     private readonly ConvolutionParameters? _parameters;
+
+    /// <summary>Null in training.</summary>
+    internal PreparedConvolution? Prepared => _prepared;
 
     /// <summary>Reads <c>name.weight</c> (C,K,2,2), <c>name.bias</c> and the norm's tensors.</summary>
     public ConvTranspose2d(Weights weights, string name, int c, int k, string? batchNorm = null,

@@ -34,17 +34,21 @@ internal sealed class DbHead(Weights weights, int channels, int inner) : IDispos
         _threshold.Dispose();
     }
 
-    private sealed class Branch(Weights weights, int channels, int inner) : IDisposable
+    private sealed class Branch : IDisposable
     {
-        private readonly Conv2d _conv = new(weights, "0", new Conv2dFilter(channels, inner, 3, 3, 1, 1), "1", Activation.Relu);
-        private readonly ConvTranspose2d _up1 = new(weights, "3", inner, inner, "4", Activation.Relu);
-        private readonly ConvTranspose2d _up2 = new(weights, "6", inner, 1, null, Activation.Sigmoid);
+        private readonly Conv2d _conv;
+        private readonly ConvTranspose2d _up1, _up2;
+        private readonly ConvolutionSequence _sequence;
 
-        public Tensor Forward(Tensor neck)
+        public Branch(Weights weights, int channels, int inner)
         {
-            using var scope = TensorScope.Begin();
-            return scope.Keep(_up2.Forward(_up1.Forward(_conv.Forward(neck))));
+            _conv = new Conv2d(weights, "0", new Conv2dFilter(channels, inner, 3, 3, 1, 1), "1", Activation.Relu);
+            _up1 = new ConvTranspose2d(weights, "3", inner, inner, "4", Activation.Relu);
+            _up2 = new ConvTranspose2d(weights, "6", inner, 1, null, Activation.Sigmoid);
+            _sequence = new ConvolutionSequence(weights.Backend, _conv, _up1, _up2);
         }
+
+        public Tensor Forward(Tensor neck) => _sequence.Forward(neck);
 
         public void Dispose()
         {

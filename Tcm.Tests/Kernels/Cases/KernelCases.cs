@@ -12,6 +12,7 @@ internal static class KernelCases
     public static IReadOnlyDictionary<string, KernelCase[]> Families { get; } = new Dictionary<string, KernelCase[]>
     {
         ["Convolution"] = [.. ProductCases.Convolution()],
+        ["Chains"] = [.. ChainCases.All()],
         ["ConvolutionTraining"] = [.. ConvolutionTrainingCases.All()],
         ["MatrixProduct"] = [.. ProductCases.MatrixProduct()],
         ["Attention"] = [.. AttentionCases.All()],
