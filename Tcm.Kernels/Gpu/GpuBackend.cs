@@ -7,6 +7,7 @@ using Tcm.Kernels.Attention;
 using Tcm.Kernels.Components;
 using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Elementwise;
+using Tcm.Kernels.HalfImages;
 using Tcm.Kernels.Images;
 using Tcm.Kernels.Indexing;
 using Tcm.Kernels.Losses;
@@ -34,6 +35,8 @@ public sealed partial class GpuBackend : Backend
     private readonly GpuMemory _memory;
     private readonly PageLockedPool _host;
     private readonly CudaDriver? _driver;
+    private readonly string _tuningName;
+    private readonly MemoryBuffer1D<float, Stride1D.Dense> _nothing;
     private bool _disposed;
 
     /// <summary>Wraps any accelerator; the tests pass ILGPU's simulator.</summary>
@@ -74,6 +77,10 @@ public sealed partial class GpuBackend : Backend
         Components = new GpuComponents(this);
         Losses = new GpuPixelLosses(this);
         Optimizers = new GpuParameterUpdates(this);
+        HalfOperations = new GpuHalfImages(this);
+        _nothing = accelerator.Allocate1D<float>(64);
+        _tuningName = accelerator is CudaAccelerator cuda
+            ? TuningTable.Device(cuda.Architecture.Major, cuda.Architecture.Minor, cuda.NumMultiprocessors) : "";
     }
 
     /// <inheritdoc/>
@@ -144,6 +151,12 @@ public sealed partial class GpuBackend : Backend
     public override ImageInput Images { get; }
 
     /// <inheritdoc/>
+    public override HalfImageOperations? HalfImages => Precision == Precision.Fp16 ? HalfOperations : null;
+
+    /// <summary>The same in any precision, for the ladder benchmark and the tests.</summary>
+    internal GpuHalfImages HalfOperations { get; }
+
+    /// <inheritdoc/>
     public override ConnectedComponents Components { get; }
 
     /// <inheritdoc/>
@@ -177,6 +190,29 @@ public sealed partial class GpuBackend : Backend
     internal IReadOnlyCollection<GpuKernel> LoadedKernels => _kernels.Loaded;
 
     internal int Multiprocessors => _accelerator.NumMultiprocessors;
+
+    /// <summary>Any view, for arguments that a kernel does not use: one without memory cannot be passed.</summary>
+    internal ArrayView<float> Nothing => _nothing.View.BaseView;
+
+    /// <summary>Measured plans of products.</summary>
+    internal TuningTable Tuning { get; set; } = TuningTable.Shipped;
+
+    /// <summary>What the table calls this device; empty for one that is not CUDA.</summary>
+    internal string TuningName => _tuningName;
+
+    /// <summary>Parts of k of products from now on, 0 to choose; for the tests.</summary>
+    internal int ForcedSplits { get; set; }
+
+    /// <summary>Chooses plans in place of the table; for <c>Tcm.Bench -- tune</c>.</summary>
+    internal IProductTuner? Tuner { get; set; }
+
+    /// <summary>The plan of a product: forced, measured, or the one that its family computed.</summary>
+    internal ProductPlan Plan(IProductFamily family, ProductShape shape, int steps, ProductPlan computed)
+    {
+        var plan = Tuning.Find(_tuningName, family, shape) ?? computed;
+        plan = Tuner?.Choose(family, shape, steps, plan) ?? plan;
+        return ForcedSplits > 0 ? plan with { Splits = ForcedSplits } : plan;
+    }
 
     /// <summary>
     /// The device memory of a slice. Kernels index with 32 bits, which ILGPU zero-extends; slices they cannot address are

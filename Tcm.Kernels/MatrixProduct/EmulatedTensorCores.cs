@@ -80,6 +80,9 @@ internal readonly struct EmulatedTf32Core : ITensorCore
     public static void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from) =>
         group.Shared[to] = source[from];
 
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        group.Shared[to] = inside ? source[from] : default;
+
     public static void Commit() { }
 
     public static void WaitForAllButOne() { }
@@ -104,6 +107,9 @@ internal readonly struct EmulatedFp16Core : ITensorCore
     public static void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from) =>
         group.Shared[to] = source[from];
 
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        group.Shared[to] = inside ? source[from] : default;
+
     public static void Commit() { }
 
     public static void WaitForAllButOne() { }
@@ -127,6 +133,9 @@ internal readonly struct EmulatedBf16Core : ITensorCore
 
     public static void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from) =>
         group.Shared[to] = source[from];
+
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        group.Shared[to] = inside ? source[from] : default;
 
     public static void Commit() { }
 

@@ -55,6 +55,9 @@ internal interface ITensorCore
     /// <summary>Starts to copy chunk <paramref name="from"/> of the source to chunk <paramref name="to"/> of the group.</summary>
     static abstract void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from);
 
+    /// <summary>As <see cref="Copy"/>; zeros unless <paramref name="inside"/>, when <paramref name="from"/> must still be valid.</summary>
+    static abstract void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside);
+
     /// <summary>Ends a set of copies.</summary>
     static abstract void Commit();
 
@@ -84,6 +87,14 @@ internal static class TensorPtx
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Copy(uint to, long from) => CudaAsm.Emit("cp.async.cg.shared.global [%0], [%1], 16;", to, from);
+
+    // The last operand is the number of bytes that are read; the others become zeros.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyIf(uint to, long from, bool inside)
+    {
+        uint bytes = inside ? 16u : 0u;
+        CudaAsm.Emit("cp.async.cg.shared.global [%0], [%1], 16, %2;", to, from, bytes);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit() => CudaAsm.Emit("cp.async.commit_group;");
@@ -129,6 +140,10 @@ internal readonly struct Tf32Core : ITensorCore
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from) =>
         TensorPtx.Copy(group.Address + (uint)to * 16, sourceAddress + (long)from * 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        TensorPtx.CopyIf(group.Address + (uint)to * 16, sourceAddress + (long)from * 16, inside);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit() => TensorPtx.Commit();
@@ -178,6 +193,10 @@ internal readonly struct Fp16Core : ITensorCore
         TensorPtx.Copy(group.Address + (uint)to * 16, sourceAddress + (long)from * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        TensorPtx.CopyIf(group.Address + (uint)to * 16, sourceAddress + (long)from * 16, inside);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit() => TensorPtx.Commit();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -223,6 +242,10 @@ internal readonly struct Bf16Core : ITensorCore
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from) =>
         TensorPtx.Copy(group.Address + (uint)to * 16, sourceAddress + (long)from * 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        TensorPtx.CopyIf(group.Address + (uint)to * 16, sourceAddress + (long)from * 16, inside);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit() => TensorPtx.Commit();
