@@ -63,7 +63,7 @@ internal static class HalfGemmKernels
 {
     public const int Threads = 128;
 
-    private const int Stages = TensorGemmKernels.Stages, PassRows = Threads / 4;
+    private const int Stages = TensorGemmKernels.Stages, PassRows = Threads / 4, BandRows = 8;
 
     public static void Layer<TCore, TTile, TA, TStore>(HalfGemmArgs<TA, TStore> args)
         where TCore : struct, ITensorCore
@@ -79,10 +79,11 @@ internal static class HalfGemmKernels
             Scratch = Stages * 4 * (TTile.M + TTile.N) + TCore.ScratchChunks * warp,
             Lane = lane,
         };
-        int block = Grid.IdxX;
-        int n = block % args.TilesN * TTile.N;
-        block /= args.TilesN;
-        int m = block % args.TilesM * TTile.M, split = block / args.TilesM;
+        int split = Grid.IdxX / (args.TilesM * args.TilesN), block = Grid.IdxX - split * args.TilesM * args.TilesN;
+        // Bands of eight rows of tiles, column by column: what runs at the same time is near a square, so that both factors are in L2.
+        int band = block / (BandRows * args.TilesN), inBand = block - band * BandRows * args.TilesN;
+        int bandRows = args.TilesM - band * BandRows < BandRows ? args.TilesM - band * BandRows : BandRows;
+        int m = (band * BandRows + inBand % bandRows) * TTile.M, n = inBand / bandRows * TTile.N;
         int first = split * args.SplitSteps;
         int end = first + args.SplitSteps < args.Steps ? first + args.SplitSteps : args.Steps;
 

@@ -108,13 +108,10 @@ internal static class PreparedForward
         {
             throw new ShapeException($"Conv2d: residual {residual.Shape}, result {shape}");
         }
-        if (x.Format == TensorFormat.HalfImage)
+        // Floats that a layer of few channels gave become halves again.
+        if (x.Format == TensorFormat.HalfImage || (conv.TakesHalfImages && x.Backend.HalfImages is not null))
         {
             return RunHalf(conv, x, residual, shape, overwrite);
-        }
-        if (residual?.Format == TensorFormat.HalfImage)
-        {
-            throw new ShapeException($"Conv2d: the residual {residual.Shape} is in half precision, x is not");
         }
         var y = overwrite ? residual!.Share() : new Tensor(x.Backend, shape);
         x.Backend.Convolution.Run(conv, new ImageBatch(s[0], s[2], s[3]), x.Data, y.Data, residual?.Data);
@@ -134,7 +131,7 @@ internal static class PreparedForward
         var added = residual is null || residual.Format == format ? residual
             : conv.GivesPlanes ? Functional.ToFloat(residual) : Functional.ToHalfImage(residual);
         var y = overwrite && ReferenceEquals(added, residual) ? residual!.Share() : new Tensor(x.Backend, shape, format);
-        half.Convolve(conv, new ImageBatch(x.Shape[0], x.Shape[2], x.Shape[3]), x.RawData, y.RawData, added?.RawData);
+        half.Convolve(conv, new ImageBatch(x.Shape[0], x.Shape[2], x.Shape[3]), Functional.ToHalfImage(x).RawData, y.RawData, added?.RawData);
         return scope.Keep(y);
     }
 }
