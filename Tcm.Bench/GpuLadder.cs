@@ -18,12 +18,17 @@ internal static class GpuLadder
 {
     /// <summary>Every version that some family has on this device, the readable ones first and the default last.</summary>
     public static IReadOnlyList<string> Rungs(GpuBackend backend) =>
-        [.. Enum.GetNames<GpuConvolutionVersion>().Union(Enum.GetNames<GpuMatrixVersion>()).Union(Enum.GetNames<GpuAttentionVersion>())
+        [.. Enum.GetNames<GpuConvolutionVersion>().Union(Enum.GetNames<GpuMatrixVersion>())
+            .Union(Enum.GetNames<GpuAttentionVersion>())
             .Where(r => r != "Auto" && backend.Supports(PrecisionOf(r))), "Auto"];
 
     /// <summary>What a version rounds its factors to.</summary>
-    public static Precision PrecisionOf(string rung) => rung is nameof(GpuConvolutionVersion.Half) or nameof(GpuConvolutionVersion.HalfNaive) ? Precision.Fp16
+    public static Precision PrecisionOf(string rung) => IsHalf(rung) ? Precision.Fp16
         : Enum.TryParse(rung, out Precision precision) ? precision : Precision.Fp32;
+
+    /// <summary>Whether images are in half precision.</summary>
+    public static bool IsHalf(string rung) =>
+        rung is nameof(GpuConvolutionVersion.Half) or nameof(GpuConvolutionVersion.HalfNaive);
 
     /// <summary>Makes the families that have this version use it, the others their default.</summary>
     /// <returns>Whether a family has the version.</returns>
@@ -43,7 +48,7 @@ internal static class GpuLadder
         ((GpuPooling)backend.Pooling).Version = others;
         ((GpuResampler)backend.Resampling).Version = others;
         ((GpuDataMovement)backend.Indexing).Version = others;
-        bool half = rung is nameof(GpuConvolutionVersion.Half) or nameof(GpuConvolutionVersion.HalfNaive);
+        bool half = IsHalf(rung);
         return family => family switch
         {
             "multiply" when half => true,

@@ -92,11 +92,13 @@ internal static class KernelsBenchmark
                 r.Gflops > 0 ? BenchOutput.Number(r.Gflops, 0) : "", BenchOutput.Number(r.GigabytesPerSecond, 1),
                 r.Gflops > 0 ? BenchOutput.Number(100 * r.ShareOfCompute, 0) : "", BenchOutput.Number(100 * r.ShareOfMemory, 0),
             }));
+        double copy = rows.Find(r => r.Family == "copy")?.GigabytesPerSecond ?? double.NaN;
         Console.WriteLine("ceilings: " + string.Join(", ", peaks.Select(p => $"{p.Key} {BenchOutput.Number(p.Value, 0)} GFLOP/s"))
-            + string.Join("", rows.Where(r => r.Family == "copy").Take(1).Select(r => $", copy {BenchOutput.Number(r.GigabytesPerSecond, 1)} GB/s")));
+            + $", copy {BenchOutput.Number(copy, 1)} GB/s");
         BenchOutput.WriteJson(json, new { device, description, peaks, rows });
         BenchOutput.WriteCsv(csv,
-            ["family", "case", "rung", "milliseconds", "gflops", "gigabytes_per_second", "share_of_compute", "share_of_memory", "share_of_roofline", "device"],
+            ["family", "case", "rung", "milliseconds", "gflops", "gigabytes_per_second", "share_of_compute", "share_of_memory",
+                "share_of_roofline", "device"],
             rows.Select(r => (object[])[r.Family, r.Case, r.Rung, r.Milliseconds, r.Gflops, r.GigabytesPerSecond, r.ShareOfCompute,
                 r.ShareOfMemory, r.ShareOfPeak, description]));
         return 0;
@@ -115,7 +117,8 @@ internal static class KernelsBenchmark
         {
             const int large = 1 << 24;
             // The ceiling of memory, for every rung; a row of its own where the rung has copies.
-            double copy = Time(large, large, (x, y) => backend.Indexing.CopyRuns(64, large / 64, x, large / 64, y, large / 64), out _);
+            double copy = Time(large, large,
+                (x, y) => backend.Indexing.CopyRuns(64, large / 64, x, large / 64, y, large / 64), out _);
             _copyRate = 2L * large * 4e-6 / copy;
             if (Applies("copy"))
             {
@@ -164,7 +167,7 @@ internal static class KernelsBenchmark
 
         private void Products()
         {
-            if (rung is nameof(GpuConvolutionVersion.Half) or nameof(GpuConvolutionVersion.HalfNaive))
+            if (GpuLadder.IsHalf(rung))
             {
                 HalfProducts();
                 return;
@@ -193,7 +196,8 @@ internal static class KernelsBenchmark
                 int n = side * side;
                 if (Applies("multiply"))
                 {
-                    using var prepared = backend.Convolution.Prepare(new Conv2dFilter(n, n, 1, 1), new float[(long)n * n], [], Activation.None);
+                    using var prepared = backend.Convolution.Prepare(new Conv2dFilter(n, n, 1, 1), new float[(long)n * n], [],
+                        Activation.None);
                     Computed("multiply", $"{n}x{n}x{n}", prepared, side);
                 }
             }
@@ -268,8 +272,8 @@ internal static class KernelsBenchmark
         }
 
         /// <summary>
-        /// Median milliseconds of a run after a warm-up; the device is idle before and after each on the CPU, and of ten on a GPU, where
-        /// a launch would be most of what is measured.
+        /// Median milliseconds of a run after a warm-up; the device is idle before and after each on the CPU, before and after ten
+        /// on a GPU, where a launch would be most of what is measured.
         /// </summary>
         private double Time(long inputs, long outputs, Action<Slice, Slice> run, out int runs)
         {

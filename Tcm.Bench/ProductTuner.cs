@@ -6,7 +6,8 @@ namespace Tcm.Bench;
 
 /// <summary>
 /// Tries every plan of every product that a device is asked for: all products of one pass of a network use their next plan in the
-/// pass after. Times are whole, with the second pass of a cut product and the launches, the device idle before and after. One thread.
+/// pass after. Times are whole, with the second pass of a cut product and the launches, the device idle before and after. One
+/// thread.
 /// </summary>
 internal sealed class ProductTuner(GpuBackend backend) : IProductTuner
 {

@@ -29,11 +29,13 @@ internal static class TrainingBenchmark
         var command = new Command("training", "Pictures per second of training steps.")
             { recipe, side, batch, steps, device, precision, profile, json };
         command.SetAction(parsed => Run(parsed.GetValue(recipe)!, parsed.GetValue(side), parsed.GetValue(batch),
-            parsed.GetValue(steps), parsed.GetValue(device)!, parsed.GetValue(precision), parsed.GetValue(profile), parsed.GetValue(json)));
+            parsed.GetValue(steps), parsed.GetValue(device)!, parsed.GetValue(precision), parsed.GetValue(profile),
+            parsed.GetValue(json)));
         return command;
     }
 
-    private static int Run(string path, int side, int batch, int steps, string device, Precision precision, bool profile, FileInfo? json)
+    private static int Run(string path, int side, int batch, int steps, string device, Precision precision, bool profile,
+        FileInfo? json)
     {
         var recipe = RecipeReader.Read(path, [$"augmentation.side={side}", $"batch={batch}", "initialization=[]"]);
         using var backend = Devices.Open(device, precision: precision);
@@ -68,7 +70,10 @@ internal static class TrainingBenchmark
         }
         double median = BenchOutput.Median(times), gflops = 2e-9 * multiplyAdds / median;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{recipe.Name} {batch}x{side}x{side} {precision} on {backend.Description}: step {1e3 * median:F0} ms (forward {1e3 * BenchOutput.Median(forward):F0}), {batch / median:F2} pictures/s, {multiplyAdds / 1e9 / batch:F2} GMAC a picture, {gflops:F1} GFLOP/s, {(peak > 0 ? $"{100 * gflops / peak:F0} % of {peak:F0}" : "peak unknown")}"));
+            $"{recipe.Name} {batch}x{side}x{side} {precision} on {backend.Description}: "
+            + $"step {1e3 * median:F0} ms (forward {1e3 * BenchOutput.Median(forward):F0}), {batch / median:F2} pictures/s, "
+            + $"{multiplyAdds / 1e9 / batch:F2} GMAC a picture, {gflops:F1} GFLOP/s, "
+            + $"{(peak > 0 ? $"{100 * gflops / peak:F0} % of {peak:F0}" : "peak unknown")}"));
         if (profile)
         {
             BenchOutput.Table(["backward of", "calls a step", "ms a step"], byOperation.OrderByDescending(o => o.Value.Milliseconds)

@@ -54,7 +54,8 @@ internal static class TrainingKernelsBenchmark
     {
         using var backend = Devices.Open(device, threads);
         var gpu = backend as GpuBackend;
-        var peaks = gpu is null ? [] : Enum.GetValues<Precision>().Where(gpu.Supports).ToDictionary(p => p, p => GpuLadder.PeakGflops(gpu, p));
+        var peaks = gpu is null ? [] : Enum.GetValues<Precision>().Where(gpu.Supports)
+            .ToDictionary(p => p, p => GpuLadder.PeakGflops(gpu, p));
         bool cpu = backend is Kernels.Cpu.CpuBackend;
         var rows = new List<Row>();
         foreach (var shape in Layers)
@@ -78,7 +79,8 @@ internal static class TrainingKernelsBenchmark
             {
                 action();
                 backend.Synchronize();
-                double peak = gpu is null ? double.NaN : peaks[GpuLadder.PrecisionOf(version.ToString())], seconds = double.PositiveInfinity;
+                double peak = gpu is null ? double.NaN : peaks[GpuLadder.PrecisionOf(version.ToString())];
+                double seconds = double.PositiveInfinity;
                 for (int round = 0; round < Rounds; round++)
                 {
                     peak = cpu ? Math.Max(PeakFlops.MeasureGflops(threads), double.IsNaN(peak) ? 0 : peak) : peak;

@@ -22,7 +22,7 @@ internal static class TuneBenchmark
             DefaultValueFactory = _ => new FileInfo("Tcm.Kernels/Gpu/tuning.csv"),
             Description = "The table to rewrite; made where it is missing.",
         };
-        var command = new Command("tune", "Measures tiles and parts of every product on a CUDA device and rewrites the shipped table.")
+        var command = new Command("tune", "Measures tiles and parts of every product on a CUDA device and rewrites its table.")
         {
             BenchOptions.Device, BenchOptions.Weights, table,
         };
@@ -64,7 +64,7 @@ internal static class TuneBenchmark
                 tuner.Close();
             }
             var found = tuner.Lines(name).ToList();
-            Console.WriteLine($"{name} {precision}: {tuner.Count} products, {found.Count} with a better plan than the computed one");
+            Console.WriteLine($"{name} {precision}: {tuner.Count} products, {found.Count} with a plan better than the computed");
             lines.AddRange(found);
         }
         File.WriteAllText(table.FullName, ProductTuner.Merge(table.Exists ? File.ReadAllText(table.FullName) : "", name, lines));

@@ -1,9 +1,9 @@
 namespace Tcm.Kernels;
 
 /// <summary>
-/// What the factors of convolutions, linear layers, matrix products and attention are rounded to before they are multiplied. Sums are
-/// FP32 in every case, and all other operations compute in FP32. Tensors are FP32 in memory, with one exception: images at inference in
-/// <see cref="Fp16"/> (<see cref="Backend.HalfImages"/>). Anything but
+/// What the factors of convolutions, linear layers, matrix products and attention are rounded to before they are multiplied.
+/// Sums are FP32 in every case, and all other operations compute in FP32. Tensors are FP32 in memory, with one exception: images
+/// at inference in <see cref="Fp16"/> (<see cref="Backend.HalfImages"/>). Anything but
 /// <see cref="Fp32"/> needs tensor cores: CUDA, compute capability 8.0 or later.
 /// </summary>
 public enum Precision

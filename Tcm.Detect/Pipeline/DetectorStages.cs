@@ -86,8 +86,8 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
             var part = input.RawData.Part(i * length, length);
             if (half is null)
             {
-                model.Backend.Images.NormalizePad(pictures[i].Pixels.Span, pictures[i].RowStride, size.Height, size.Width, height, width,
-                    model.Config.Normalization, part);
+                model.Backend.Images.NormalizePad(pictures[i].Pixels.Span, pictures[i].RowStride, size.Height, size.Width, height,
+                    width, model.Config.Normalization, part);
             }
             else
             {

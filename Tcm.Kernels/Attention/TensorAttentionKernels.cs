@@ -9,9 +9,9 @@ namespace Tcm.Kernels.Attention;
 // The third rung of AttentionKernels' ladder: both products on tensor cores (mma.sync), softmax in registers.
 //   A group of four warps takes 64 queries of a head, a warp 16 of them, and walks over the keys in tiles of 32 with the online
 //   softmax. Scores q k^T are fragments of 16x8: a thread holds two neighbouring keys of rows lane/4 and lane/4 + 8, so that a row
-//   belongs to four neighbouring lanes, and two shuffles find its maximum. Weights go into the second product from the registers that
-//   they were computed in: for 16-bit formats the fragments of the result are those of a factor; for TF32, whose factors hold other
-//   keys in a lane, the keys of v are stored in the order that makes them so (Value).
+//   belongs to four neighbouring lanes, and two shuffles find its maximum. Weights go into the second product from the registers
+//   that they were computed in: for 16-bit formats the fragments of the result are those of a factor; for TF32, whose factors hold
+//   other keys in a lane, the keys of v are stored in the order that makes them so (Value).
 //   Shared memory: queries (64 x 64), keys (32 x 64), values transposed (64 x 32), rounded on the way in, in chunks of 16 bytes,
 //   swizzled so that the eight rows of an ldmatrix meet all banks.
 //   Heads of up to 64 floats; scores, maxima and sums FP32.
@@ -30,8 +30,8 @@ internal static class TensorAttentionKernels
         int atScratch = atValues + Width * (Keys / TCore.ChunkValues);
         var group = new TensorGroup
         {
-            Shared = SharedMemory.Allocate<Word4>((Queries + Keys) * (Width / TCore.ChunkValues) + Width * (Keys / TCore.ChunkValues)
-                + TCore.ScratchChunks * (Threads / 32)),
+            Shared = SharedMemory.Allocate<Word4>((Queries + Keys) * (Width / TCore.ChunkValues)
+                + Width * (Keys / TCore.ChunkValues) + TCore.ScratchChunks * (Threads / 32)),
             Address = TCore.SharedAddress(),
             Scratch = atScratch + TCore.ScratchChunks * warp,
             Lane = lane,
@@ -85,8 +85,8 @@ internal static class TensorAttentionKernels
 
     /// <summary>Rows of one head, rounded; zeros beyond the last row and beyond the head's width.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void LoadRows<TCore>(TensorGroup group, AttentionArgs args, ArrayView<float> source, int at, int count, int stride,
-        int firstToken, int firstRow, int rows, int column) where TCore : struct, ITensorCore
+    private static void LoadRows<TCore>(TensorGroup group, AttentionArgs args, ArrayView<float> source, int at, int count,
+        int stride, int firstToken, int firstRow, int rows, int column) where TCore : struct, ITensorCore
     {
         for (int i = Group.IdxX; i < count * (Width / TCore.ChunkValues); i += Threads)
         {
@@ -115,7 +115,8 @@ internal static class TensorAttentionKernels
             int d = i % Width, chunk = i / Width;
             var raw = default(RawChunk);
             raw.Low = new Float4(Value<TCore>(args, firstToken, firstKey, column, d, chunk, 0),
-                Value<TCore>(args, firstToken, firstKey, column, d, chunk, 1), Value<TCore>(args, firstToken, firstKey, column, d, chunk, 2),
+                Value<TCore>(args, firstToken, firstKey, column, d, chunk, 1),
+                Value<TCore>(args, firstToken, firstKey, column, d, chunk, 2),
                 Value<TCore>(args, firstToken, firstKey, column, d, chunk, 3));
             if (TCore.ChunkValues == 8)
             {

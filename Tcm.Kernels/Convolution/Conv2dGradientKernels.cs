@@ -132,7 +132,8 @@ internal static class Conv2dGradientKernels
 
     public static GemmFamily<PixelOperand, PixelOperand, ProductStore> WeightPointwise { get; } = new(activations: false);
 
-    public static TensorFamily<FilterOperand, Im2colOperand, ConvStore> TensorForward { get; } = Tensor<FilterOperand, Im2colOperand, ConvStore>();
+    public static TensorFamily<FilterOperand, Im2colOperand, ConvStore> TensorForward { get; } =
+        Tensor<FilterOperand, Im2colOperand, ConvStore>();
 
     public static TensorFamily<FilterOperand, RowsOperand, ConvStore> TensorForwardPointwise { get; } =
         Tensor<FilterOperand, RowsOperand, ConvStore>();
@@ -156,7 +157,7 @@ internal static class Conv2dGradientKernels
     private static TensorFamily<TA, TB, TStore> Tensor<TA, TB, TStore>([CallerMemberName] string name = "")
         where TA : struct, ITensorOperand
         where TB : struct, ITensorOperand
-        where TStore : struct, ITileStore => new(activations: false, half: false, name);
+        where TStore : struct, ITileStore => new(activations: false, training: true, name);
 
     public static IEnumerable<GpuKernel> All =>
         [NaiveInputKernel, NaiveWeightKernel, GroupedWeightKernel, .. Forward.Kernels, .. ForwardPointwise.Kernels,

@@ -248,7 +248,8 @@ internal struct PatchPixelOperand : IGemmOperand, ITensorOperand
         if (pixel < cursor.W)
         {
             int image = pixel / Pixels, rest = pixel - image * Pixels, p = rest / Q;
-            value = Gather(cursor.Offset + image * Groups * GroupLength, p * Stride - Padding, (rest - p * Q) * Stride - Padding, tap);
+            int h = p * Stride - Padding, w = (rest - p * Q) * Stride - Padding;
+            value = Gather(cursor.Offset + image * Groups * GroupLength, h, w, tap);
         }
         return value;
     }

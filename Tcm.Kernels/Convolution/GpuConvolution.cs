@@ -37,7 +37,7 @@ internal sealed partial class GpuConvolution(GpuBackend backend) : Convolution2d
     /// <summary>Tile of V3, negative to choose by shape; for the ladder benchmark and the tests.</summary>
     public int TensorTile { get; set; } = -1;
 
-    private int HalfTile => Version == GpuConvolutionVersion.HalfNaive ? HalfFamily<HalfRowsOperand, HalfImageStore>.Naive : TensorTile;
+    private int HalfTile => Version == GpuConvolutionVersion.HalfNaive ? HalfGemmKernels.NoTile : TensorTile;
 
     private bool InHalf => Version is GpuConvolutionVersion.HalfNaive or GpuConvolutionVersion.Half
         || (Version == GpuConvolutionVersion.Auto && backend.HalfImages is not null);

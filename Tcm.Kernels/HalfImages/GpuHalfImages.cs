@@ -5,7 +5,7 @@ using Tcm.Kernels.Resampling;
 
 namespace Tcm.Kernels.HalfImages;
 
-/// <summary>Launchers of <see cref="HalfImageKernels"/> and, through <see cref="HalfConvolution"/>, <see cref="HalfGemmKernels"/>.</summary>
+/// <summary>Launchers of <see cref="HalfImageKernels"/>; <see cref="HalfConvolution"/> has those of products.</summary>
 internal sealed class GpuHalfImages(GpuBackend backend) : HalfImageOperations
 {
     private protected override void FromPlanesCore(HalfShape shape, Slice x, Slice y) =>

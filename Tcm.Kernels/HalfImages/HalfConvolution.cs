@@ -101,7 +101,8 @@ internal sealed class HalfConvolution : GpuPreparedConvolution
         {
             half.ToPlanes(output, y.All, dense.All);
         }
-        _backend.Indexing.CopyRuns(output.N, image, (dense ?? y).All, image, call.Y, call.YImageStride == 0 ? image : call.YImageStride);
+        long stride = call.YImageStride == 0 ? image : call.YImageStride;
+        _backend.Indexing.CopyRuns(output.N, image, (dense ?? y).All, image, call.Y, stride);
     }
 
     /// <summary>Half-precision images in; out, too, or planes of floats; the residual is as the result.</summary>
@@ -150,12 +151,13 @@ internal sealed class HalfConvolution : GpuPreparedConvolution
             };
             if (_taps is null)
             {
-                HalfGemmKernels.Pixels.Launch(_backend, _weights, new() { A = Pixels(x, rows), C = store }, Activation, rows, Columns, _tile);
+                HalfGemmKernels.Pixels.Launch(_backend, _weights, new() { A = Pixels(x, rows), C = store }, Activation, rows,
+                    Columns, _tile);
             }
             else
             {
-                HalfGemmKernels.Patches.Launch(_backend, _weights, new() { A = Patches(input, output, x, rows), C = store }, Activation, rows,
-                    Columns, _tile);
+                HalfGemmKernels.Patches.Launch(_backend, _weights, new() { A = Patches(input, output, x, rows), C = store },
+                    Activation, rows, Columns, _tile);
             }
         }
     }
@@ -172,7 +174,8 @@ internal sealed class HalfConvolution : GpuPreparedConvolution
         }
     }
 
-    private void LaunchPlanes(ImageBatch input, HalfShape output, Slice x, Slice y, Slice? residual, ArrayView<Float4> bias, int rows)
+    private void LaunchPlanes(ImageBatch input, HalfShape output, Slice x, Slice y, Slice? residual, ArrayView<Float4> bias,
+        int rows)
     {
         var store = new HalfPlanesStore
         {
@@ -188,13 +191,13 @@ internal sealed class HalfConvolution : GpuPreparedConvolution
         };
         if (_taps is null)
         {
-            HalfGemmKernels.PixelsToPlanes.Launch(_backend, _weights!, new() { A = Pixels(x, rows), C = store }, Activation, rows, Columns,
-                _tile);
+            HalfGemmKernels.PixelsToPlanes.Launch(_backend, _weights!, new() { A = Pixels(x, rows), C = store }, Activation, rows,
+                Columns, _tile);
         }
         else
         {
-            HalfGemmKernels.PatchesToPlanes.Launch(_backend, _weights!, new() { A = Patches(input, output, x, rows), C = store }, Activation,
-                rows, Columns, _tile);
+            HalfGemmKernels.PatchesToPlanes.Launch(_backend, _weights!, new() { A = Patches(input, output, x, rows), C = store },
+                Activation, rows, Columns, _tile);
         }
     }
 

@@ -10,11 +10,9 @@ internal sealed class HalfFamily<TA, TStore>(string name, GpuKernel<HalfSumArgs<
     where TA : struct, IHalfOperand
     where TStore : struct, IHalfStore
 {
-    /// <summary>In place of a tile: the version without.</summary>
-    public const int Naive = -2;
-
     private readonly GpuKernel<HalfGemmArgs<TA, TStore>> _naive = new(HalfGemmKernels.Naive<TA, TStore>);
-    private readonly GpuKernel<HalfGemmArgs<TA, TStore>>[] _kernels = Instances<Fp16Core>(), _emulated = Instances<EmulatedFp16Core>();
+    private readonly GpuKernel<HalfGemmArgs<TA, TStore>>[] _kernels = Instances<Fp16Core>();
+    private readonly GpuKernel<HalfGemmArgs<TA, TStore>>[] _emulated = Instances<EmulatedFp16Core>();
 
     public string Name => name;
 
@@ -34,16 +32,16 @@ internal sealed class HalfFamily<TA, TStore>(string name, GpuKernel<HalfSumArgs<
     /// <param name="activation">Applied last.</param>
     /// <param name="m">Rows.</param>
     /// <param name="n">Columns that are wanted.</param>
-    /// <param name="tile">Index of a tile, <see cref="Naive"/>, or -1 to choose by shape.</param>
-    public void Launch(GpuBackend backend, TensorWeights weights, HalfGemmArgs<TA, TStore> args, Activation activation, int m, int n,
-        int tile)
+    /// <param name="tile">Index of a tile, <see cref="HalfGemmKernels.NoTile"/>, or -1 to choose by shape.</param>
+    public void Launch(GpuBackend backend, TensorWeights weights, HalfGemmArgs<TA, TStore> args, Activation activation, int m,
+        int n, int tile)
     {
         var operand = weights.Operand;
         args.Weights = operand.Values;
         args.WeightsAddress = operand.Address;
         args.RowLength = operand.RowLength;
         args.Activation = (int)activation;
-        if (tile == Naive)
+        if (tile == HalfGemmKernels.NoTile)
         {
             args.TilesM = m;
             args.TilesN = (n + 7) / 8;
@@ -52,10 +50,11 @@ internal sealed class HalfFamily<TA, TStore>(string name, GpuKernel<HalfSumArgs<
             return;
         }
         backend.RequireTensorCores(Precision.Fp16);
-        int steps = operand.RowLength / 4, chosen = Choose(backend.Multiprocessors, m, n);
+        int steps = operand.RowLength / 4, chosen = TensorTiles.Choose(Tiles, backend.Multiprocessors, m, n, 1);
         var shape = new ProductShape(Name, Precision.Fp16, m, n, 8 * operand.RowLength, 1);
         var plan = backend.Plan(this, shape, steps,
-            new ProductPlan(chosen, ProductPlan.ChooseSplits(backend.Multiprocessors, Blocks(chosen, m, n), steps)));
+            new ProductPlan(chosen, ProductPlan.ChooseSplits(backend.Multiprocessors, TensorTiles.Blocks(Tiles[chosen], m, n, 1),
+                steps)));
         plan = tile < 0 ? plan : new ProductPlan(tile, Math.Max(1, backend.ForcedSplits));
         var (tileM, tileN) = Tiles[plan.Tile];
         var (each, splits) = ProductPlan.Cut(steps, plan.Splits);
@@ -83,24 +82,6 @@ internal sealed class HalfFamily<TA, TStore>(string name, GpuKernel<HalfSumArgs<
             });
         }
         backend.Tuner?.End(shape, plan);
-    }
-
-    private long Blocks(int tile, int m, int n) =>
-        (m + Tiles[tile].M - 1L) / Tiles[tile].M * ((n + Tiles[tile].N - 1) / Tiles[tile].N);
-
-    /// <summary>As <see cref="TensorTiles.Choose"/>.</summary>
-    private int Choose(int multiprocessors, int m, int n)
-    {
-        long Area(int tile) => Blocks(tile, m, n) * Tiles[tile].M * Tiles[tile].N;
-        int last = Tiles.Count - 1;
-        for (int tile = 0; tile < last; tile++)
-        {
-            if (Blocks(tile, m, n) >= multiprocessors && Area(tile) * 4 <= Area(last) * 5)
-            {
-                return tile;
-            }
-        }
-        return last;
     }
 
     private static GpuKernel<HalfGemmArgs<TA, TStore>>[] Instances<TCore>() where TCore : struct, ITensorCore =>

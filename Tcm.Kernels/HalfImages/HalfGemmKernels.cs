@@ -56,12 +56,15 @@ internal struct HalfSumArgs<TStore> where TStore : struct, IHalfStore
 //   rounded here. Chunks outside (padding of a convolution, edges) are filled with zeros by the copy itself.
 //   A warp computes up to 64x64: 32 multiplications for 8 ldmatrix at each 16 values of k, where 64x32 has 16 for 6. On Hopper the
 //   tensor cores are otherwise as fast as shared memory can feed them.
-//   Splits: where a result has fewer tiles than the device multiprocessors, k is cut; the sums of each part go to memory, and a second
-//   kernel adds them in the order of the parts, so that equal inputs give equal bits.
+//   Splits: where a result has fewer tiles than the device multiprocessors, k is cut; the sums of each part go to memory, and a
+//   second kernel adds them in the order of the parts, so that equal inputs give equal bits.
 //   Epilogue: eight channels of a pixel a thread, 128-bit stores.
 internal static class HalfGemmKernels
 {
     public const int Threads = 128;
+
+    /// <summary>In place of a tile's index: the version without.</summary>
+    public const int NoTile = -2;
 
     private const int Stages = TensorGemmKernels.Stages, PassRows = Threads / 4, BandRows = 8;
 
@@ -80,7 +83,7 @@ internal static class HalfGemmKernels
             Lane = lane,
         };
         int split = Grid.IdxX / (args.TilesM * args.TilesN), block = Grid.IdxX - split * args.TilesM * args.TilesN;
-        // Bands of eight rows of tiles, column by column: what runs at the same time is near a square, so that both factors are in L2.
+        // Bands of eight rows of tiles, column by column: what runs at the same time is near a square, and both factors in L2.
         int band = block / (BandRows * args.TilesN), inBand = block - band * BandRows * args.TilesN;
         int bandRows = args.TilesM - band * BandRows < BandRows ? args.TilesM - band * BandRows : BandRows;
         int m = (band * BandRows + inBand % bandRows) * TTile.M, n = inBand / bandRows * TTile.N;
@@ -301,10 +304,12 @@ internal static class HalfGemmKernels
     public static HalfFamily<HalfRowsOperand, HalfShuffleStore> Shuffled { get; } = new("half shuffled", ShuffleSumKernel);
 
     /// <summary>3x3 convolutions to few channels in floats.</summary>
-    public static HalfFamily<HalfPatchesOperand, HalfPlanesStore> PatchesToPlanes { get; } = new("half patches to planes", PlanesSumKernel);
+    public static HalfFamily<HalfPatchesOperand, HalfPlanesStore> PatchesToPlanes { get; } =
+        new("half patches to planes", PlanesSumKernel);
 
     /// <summary>1x1 and transposed convolutions to few channels in floats.</summary>
-    public static HalfFamily<HalfRowsOperand, HalfPlanesStore> PixelsToPlanes { get; } = new("half pixels to planes", PlanesSumKernel);
+    public static HalfFamily<HalfRowsOperand, HalfPlanesStore> PixelsToPlanes { get; } =
+        new("half pixels to planes", PlanesSumKernel);
 
     public static IEnumerable<GpuKernel> All =>
         [.. Patches.Kernels, .. Pixels.Kernels, .. Shuffled.Kernels, .. PatchesToPlanes.Kernels, .. PixelsToPlanes.Kernels,
@@ -315,7 +320,7 @@ internal static class HalfGemmKernels
         [.. Patches.Emulated, .. Pixels.Emulated, .. Shuffled.Emulated, .. PatchesToPlanes.Emulated, .. PixelsToPlanes.Emulated];
 }
 
-/// <summary>What a thread of <see cref="HalfGemmKernels"/> brings: up to four rows of pixels, and its first chunk of weights.</summary>
+/// <summary>What a thread of <see cref="HalfGemmKernels"/> brings: up to four rows of pixels, its first chunk of weights.</summary>
 internal struct HalfRows
 {
     public Cursor A0, A1, A2, A3;

@@ -7,8 +7,8 @@ using Tcm.Kernels.MatrixProduct;
 namespace Tcm.Kernels.HalfImages;
 
 // Everything but products on half-precision images (N,H,W,C): one thread a chunk of eight channels, loads and stores of 128 bits,
-// arithmetic in FP32. All are bound by memory, and neighbouring threads take neighbouring chunks, so that this form is the only one;
-// to and from planes (N,C,H,W) neighbours take neighbouring pixels, because the planes have four times as many accesses.
+// arithmetic in FP32. All are bound by memory, and neighbouring threads take neighbouring chunks, so that this form is the only
+// one; to and from planes (N,C,H,W) neighbours take neighbouring pixels, because the planes have four times as many accesses.
 internal static class HalfImageKernels
 {
     public static void FromPlanes(HalfPlanesArgs args)
@@ -189,8 +189,8 @@ internal static class HalfImageKernels
                 }
             }
         }
-        HalfStore.Put(new GpuActivationByNumber(args.Activation), args.Y, args.Residual, args.HasResidual, i, args.Channels - chunk * 8,
-            low, high);
+        HalfStore.Put(new GpuActivationByNumber(args.Activation), args.Y, args.Residual, args.HasResidual, i,
+            args.Channels - chunk * 8, low, high);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

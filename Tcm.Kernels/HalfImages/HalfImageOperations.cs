@@ -5,9 +5,9 @@ using Tcm.Kernels.Resampling;
 namespace Tcm.Kernels.HalfImages;
 
 /// <summary>
-/// What a network's image part is made of, on images that stay in half precision with their channels last (<see cref="HalfShape"/>):
-/// half the memory traffic of floats, and rows of an implicit product that are copied as they lie. Sums are FP32. A slice of
-/// such images counts 32-bit words and begins on 16 bytes, as all storage does. Inference only; there are no gradients.
+/// What a network's image part is made of, on images that stay in half precision with their channels last
+/// (<see cref="HalfShape"/>): half the memory traffic of floats, and rows of an implicit product that are copied as they lie. Sums
+/// are FP32. A slice of such images counts 32-bit words and begins on 16 bytes, as all storage does. There are no gradients.
 /// </summary>
 public abstract class HalfImageOperations
 {

@@ -144,7 +144,7 @@ internal static class GemmKernels
         Finish<TA, TB, TStore, TActivation>(args, split, batch, row + 64, column + 64, 32, tile11);
     }
 
-    /// <summary>To the result, or to memory as one of several parts of the sums; <paramref name="side4"/> is the block's side / 4.</summary>
+    /// <summary>To the result, or to memory as one of several parts. The block's side is <paramref name="side4"/> fours.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Finish<TA, TB, TStore, TActivation>(GemmArgs<TA, TB, TStore> args, int split, int batch, int m, int n,
         int side4, Tile4x4 tile)

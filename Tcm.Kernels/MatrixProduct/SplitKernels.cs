@@ -41,8 +41,8 @@ internal struct SplitSumArgs<TStore> where TStore : struct, ITileStore
     public int Rows4, Columns4, Activation;
 }
 
-// The second pass of a product whose k is cut into parts: adds the parts' sums in their order, whatever order they were computed in,
-// so that equal inputs give equal bits, and hands them to the store that the product would have used.
+// The second pass of a product whose k is cut into parts: adds the parts' sums in their order, whatever order they were computed
+// in, so that equal inputs give equal bits, and hands them to the store that the product would have used.
 //   Sum  one thread a tile of 4x4.
 internal static class SplitKernels
 {

@@ -55,7 +55,7 @@ internal interface ITensorCore
     /// <summary>Starts to copy chunk <paramref name="from"/> of the source to chunk <paramref name="to"/> of the group.</summary>
     static abstract void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from);
 
-    /// <summary>As <see cref="Copy"/>; zeros unless <paramref name="inside"/>, when <paramref name="from"/> must still be valid.</summary>
+    /// <summary>As <see cref="Copy"/>; zeros unless <paramref name="inside"/>; the place must be valid anyway.</summary>
     static abstract void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside);
 
     /// <summary>Ends a set of copies.</summary>

@@ -131,7 +131,8 @@ internal static class PreparedForward
         var added = residual is null || residual.Format == format ? residual
             : conv.GivesPlanes ? Functional.ToFloat(residual) : Functional.ToHalfImage(residual);
         var y = overwrite && ReferenceEquals(added, residual) ? residual!.Share() : new Tensor(x.Backend, shape, format);
-        half.Convolve(conv, new ImageBatch(x.Shape[0], x.Shape[2], x.Shape[3]), Functional.ToHalfImage(x).RawData, y.RawData, added?.RawData);
+        var image = Functional.ToHalfImage(x);
+        half.Convolve(conv, new ImageBatch(x.Shape[0], x.Shape[2], x.Shape[3]), image.RawData, y.RawData, added?.RawData);
         return scope.Keep(y);
     }
 }

@@ -55,8 +55,8 @@ public sealed class KernelCompilationTests
     public void Products_on_tensor_cores_are_made_of_their_instructions(int architecture)
     {
         var tensor = Compile(architecture).Where(t => t.Key.Method.DeclaringType == typeof(TensorGemmKernels)).ToList();
-        // Of eight uses in three formats, and of seven in training in two.
-        Assert.Equal((8 * 3 + 7 * 2) * TensorTiles.Sizes.Count, tensor.Count);
+        // Eight uses in three formats, and seven of training in two.
+        Assert.Equal(8 * 3 * TensorTiles.Sizes.Count + 7 * 2 * TensorTiles.Square.Count, tensor.Count);
         foreach (var (kernel, ptx) in tensor)
         {
             var types = kernel.Method.GetGenericArguments();
@@ -127,6 +127,24 @@ public sealed class KernelCompilationTests
         }
     }
 
+    [Fact]
+    public void Halves_are_converted_by_the_instructions_for_it()
+    {
+        foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.DeclaringType == typeof(HalfImageKernels)
+            && t.Key.Method.Name != nameof(HalfImageKernels.Concat)))
+        {
+            string name = kernel.Method.Name;
+            Assert.True(name == nameof(HalfImageKernels.ToPlanes) || PtxLint.Count(ptx, "cvt.rn.f16x2.f32") >= 4,
+                $"{kernel} rounds otherwise");
+            bool reads = name is not (nameof(HalfImageKernels.FromPlanes) or nameof(HalfImageKernels.NormalizePad));
+            Assert.True(!reads || PtxLint.Count(ptx, "cvt.f32.f16") >= 8, $"{kernel} widens otherwise");
+            int wide = PtxLint.Count(ptx, "ld.global.v4") + PtxLint.Count(ptx, "st.global.v4");
+            Assert.True(wide >= 1, $"{kernel}: no 128-bit access");
+            // The emulation of rounding, which the simulator runs, is not in it.
+            Assert.DoesNotContain("1199566848", ptx, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData(nameof(Tf32Core), 8, 4)]
     [InlineData(nameof(Fp16Core), 4, 2)]
@@ -187,7 +205,8 @@ public sealed class KernelCompilationTests
             .Select(folder => Path.Combine(folder, "ptxas")).FirstOrDefault(File.Exists);
         Assert.SkipWhen(ptxas is null, "ptxas is not on the PATH");
         foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.Name is "Tile64" or "Tile128" or "Flash" or "FlashQuery"
-            or "FlashKeyValue" or "FlashTensor" || t.Key.Method.DeclaringType == typeof(HalfGemmKernels) || t.Key.Method.DeclaringType == typeof(TensorGemmKernels)))
+            or "FlashKeyValue" or "FlashTensor" || t.Key.Method.DeclaringType == typeof(HalfGemmKernels)
+            || t.Key.Method.DeclaringType == typeof(TensorGemmKernels)))
         {
             Assert.Contains(" 0 bytes spill stores, 0 bytes spill loads", Assemble(ptxas!, ptx), StringComparison.Ordinal);
             Assert.NotNull(kernel);

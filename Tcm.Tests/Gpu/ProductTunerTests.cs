@@ -15,7 +15,8 @@ public sealed class ProductTunerTests
         using var backend = GpuParityTests.Simulator();
         var tuner = new ProductTuner(backend);
         backend.Tuner = tuner;
-        using var matrix = backend.MatrixProduct.Prepare(n, k, [.. Enumerable.Range(0, n * k).Select(i => i % 7 - 3f)], [], Activation.None);
+        float[] weight = [.. Enumerable.Range(0, n * k).Select(i => i % 7 - 3f)];
+        using var matrix = backend.MatrixProduct.Prepare(n, k, weight, [], Activation.None);
         using var x = backend.Allocate(k);
         using var y = backend.Allocate(n);
         backend.Fill(x.All, 1);
@@ -35,8 +36,8 @@ public sealed class ProductTunerTests
         Assert.Equal(4 * 4, passes);
         Assert.Single(results);
         Assert.Equal(1, tuner.Count);
-        string text = ProductTuner.Merge($"{TuningTable.Header}\nold,a,Fp32,1,1,1,1,64x64,1,1,1\nmine,a,Fp32,1,1,1,1,64x64,1,1,1\n", "mine",
-            tuner.Lines("mine"));
+        string old = $"{TuningTable.Header}\nold,a,Fp32,1,1,1,1,64x64,1,1,1\nmine,a,Fp32,1,1,1,1,64x64,1,1,1\n";
+        string text = ProductTuner.Merge(old, "mine", tuner.Lines("mine"));
         var table = TuningTable.Parse(text);
         Assert.Single(table.Entries, e => e.Device == "old");
         Assert.All(table.Entries.Where(e => e.Device == "mine"), e => Assert.Equal("Linear", e.Shape.Family));

@@ -8,7 +8,7 @@ namespace Tcm.Tests.Gpu;
 [Collection(SimulatorCollection.Name)]
 public sealed class SplitProductTests
 {
-    /// <summary>Three parts of which the last is shorter, every edge within a tile, bias, residual and activation after the sum.</summary>
+    /// <summary>Three parts, the last one shorter; edges within a tile; bias, residual and activation after the sum.</summary>
     [Theory]
     [InlineData(Precision.Fp32, 0)]
     [InlineData(Precision.Fp16, 2)]
@@ -56,7 +56,8 @@ public sealed class SplitProductTests
     [InlineData(9, 4, 3, 3)]   // a fourth part would be empty
     [InlineData(2, 16, 1, 2)]
     [InlineData(7, 1, 7, 1)]
-    public void No_part_is_empty(int steps, int splits, int each, int parts) => Assert.Equal((each, parts), ProductPlan.Cut(steps, splits));
+    public void No_part_is_empty(int steps, int splits, int each, int parts) =>
+        Assert.Equal((each, parts), ProductPlan.Cut(steps, splits));
 
     [Fact]
     public void Every_shipped_plan_names_a_family_and_a_tile()
@@ -83,7 +84,8 @@ public sealed class SplitProductTests
         Assert.Single(Unknown(table, Families()));
         Assert.Throws<FormatException>(() => TuningTable.Parse("device\n"));
         Assert.Throws<FormatException>(() => TuningTable.Parse(text + "sm_90x132,half patches,Fp16,400,512,4608,1,64x64,1,1,1\n"));
-        Assert.Throws<FormatException>(() => TuningTable.Parse($"{TuningTable.Header}\nsm_90x132,half patches,Fp16,1,1,1,1,64x64,0,1,1\n"));
+        string noParts = "sm_90x132,half patches,Fp16,1,1,1,1,64x64,0,1,1";
+        Assert.Throws<FormatException>(() => TuningTable.Parse($"{TuningTable.Header}\n{noParts}\n"));
     }
 
     private static IEnumerable<string> Unknown(TuningTable table, IReadOnlyList<IProductFamily> families) => table.Entries

@@ -6,8 +6,9 @@ using Tcm.Tests.Kernels.Cases;
 namespace Tcm.Tests.Gpu;
 
 /// <summary>
-/// Attention on emulated tensor cores. Queries and keys of six bits make exact scores; values of six bits leave the weights, rounded to
-/// the format, as the only error: one unit of a weight, weights that sum to 1, values of up to 1, in the result and in its divisor.
+/// Attention on emulated tensor cores. Queries and keys of six bits make exact scores; values of six bits leave the weights,
+/// rounded to the format, as the only error: one unit of a weight, weights that sum to 1, values of up to 1, in the result and in
+/// its divisor.
 /// </summary>
 [Collection(SimulatorCollection.Name)]
 public sealed class TensorAttentionTests
@@ -63,5 +64,6 @@ public sealed class TensorAttentionTests
         return scores.Select((v, key) => Math.Exp(v - max) / sum * kv[key * 2 * s.Width + s.Width + column]).Sum();
     }
 
-    private static float[] Coarse(int length, int seed) => [.. KernelCase.Values(length, seed).Select(v => MathF.Round(v * 32) / 32)];
+    private static float[] Coarse(int length, int seed) =>
+        [.. KernelCase.Values(length, seed).Select(v => MathF.Round(v * 32) / 32)];
 }
