@@ -78,6 +78,7 @@ public sealed partial class GpuBackend : Backend
         Losses = new GpuPixelLosses(this);
         Optimizers = new GpuParameterUpdates(this);
         HalfOperations = new GpuHalfImages(this);
+        using var binding = accelerator.BindScoped();
         _nothing = accelerator.Allocate1D<float>(64);
         _tuningName = accelerator is CudaAccelerator cuda
             ? TuningTable.Device(cuda.Architecture.Major, cuda.Architecture.Minor, cuda.NumMultiprocessors) : "";
