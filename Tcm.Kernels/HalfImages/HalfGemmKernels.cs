@@ -100,12 +100,9 @@ internal static class HalfGemmKernels
             A3 = args.A.Row(m + row + 3 * PassRows),
             B = (n + row) * args.RowLength + chunk,
         };
-        Bring<TCore, TTile, TA, TStore>(args, group, rows, put, chunk, first);
+        Bring<TCore, TTile, TA, TStore>(args, group, rows, put, chunk, first, end);
         TCore.Commit();
-        if (first + 1 < end)
-        {
-            Bring<TCore, TTile, TA, TStore>(args, group, rows, put + 4 * (TTile.M + TTile.N), chunk, first + 1);
-        }
+        Bring<TCore, TTile, TA, TStore>(args, group, rows, put + 4 * (TTile.M + TTile.N), chunk, first + 1, end);
         TCore.Commit();
 
         int warpM = warp / (TTile.N / TTile.WarpN) * TTile.WarpM, warpN = warp % (TTile.N / TTile.WarpN) * TTile.WarpN;
@@ -118,17 +115,16 @@ internal static class HalfGemmKernels
             TCore.WaitForAllButOne();
             // Now all see this step's chunks, and none reads those of the step before any more.
             Group.Barrier();
-            if (step + 2 < end)
-            {
-                int last = stage == 0 ? 8 * (TTile.M + TTile.N) : stage - 4 * (TTile.M + TTile.N);
-                Bring<TCore, TTile, TA, TStore>(args, group, rows, last + put, chunk, step + 2);
-            }
-            // Sets may be empty, so that their number stays that of the steps.
+            int last = stage == 0 ? 8 * (TTile.M + TTile.N) : stage - 4 * (TTile.M + TTile.N);
+            // Two steps more than there are, of zeros: ILGPU would write what follows a branch out in both of its arms.
+            Bring<TCore, TTile, TA, TStore>(args, group, rows, last + put, chunk, step + 2, end);
             TCore.Commit();
             Multiply<TCore, TTile>(group, ref sums, stage + loadA, stage + loadB);
             Multiply<TCore, TTile>(group, ref sums, stage + (loadA ^ 2), stage + (loadB ^ 2));
             stage = stage == 8 * (TTile.M + TTile.N) ? 0 : stage + 4 * (TTile.M + TTile.N);
         }
+        // The zeros of the last two steps are on their way to where the sums go now.
+        TCore.WaitForAll();
         Finish<TTile, TA, TStore>(args, group, sums, split, m, n, warpM, warpN);
     }
 
@@ -187,15 +183,18 @@ internal static class HalfGemmKernels
         args.C.Store(new GpuActivationByNumber(args.Activation), row, (i - row * args.Columns8) * 8, low, high);
     }
 
+    /// <summary>Starts to copy a step's chunks to a stage; zeros from step <paramref name="end"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Bring<TCore, TTile, TA, TStore>(HalfGemmArgs<TA, TStore> args, TensorGroup group, HalfRows rows, int to,
-        int chunk, int step)
+        int chunk, int step, int end)
         where TCore : struct, ITensorCore
         where TTile : struct, IHalfTile
         where TA : struct, IHalfOperand
         where TStore : struct, IHalfStore
     {
-        int at = args.A.Step(4 * step + chunk);
+        bool inside = step < end;
+        step = inside ? step : end - 1;
+        int at = inside ? args.A.Step(4 * step + chunk) : -1;
         args.A.Copy<TCore>(group, to, rows.A0, at);
         args.A.Copy<TCore>(group, to + Threads, rows.A1, at);
         if (TTile.M > 2 * PassRows)
@@ -204,12 +203,12 @@ internal static class HalfGemmKernels
             args.A.Copy<TCore>(group, to + 3 * Threads, rows.A3, at);
         }
         int b = rows.B + 4 * step, toB = to + 4 * TTile.M;
-        TCore.Copy(group, toB, args.Weights, args.WeightsAddress, b);
-        TCore.Copy(group, toB + Threads, args.Weights, args.WeightsAddress, b + PassRows * args.RowLength);
+        TCore.CopyIf(group, toB, args.Weights, args.WeightsAddress, b, inside);
+        TCore.CopyIf(group, toB + Threads, args.Weights, args.WeightsAddress, b + PassRows * args.RowLength, inside);
         if (TTile.N > 2 * PassRows)
         {
-            TCore.Copy(group, toB + 2 * Threads, args.Weights, args.WeightsAddress, b + 2 * PassRows * args.RowLength);
-            TCore.Copy(group, toB + 3 * Threads, args.Weights, args.WeightsAddress, b + 3 * PassRows * args.RowLength);
+            TCore.CopyIf(group, toB + 2 * Threads, args.Weights, args.WeightsAddress, b + 2 * PassRows * args.RowLength, inside);
+            TCore.CopyIf(group, toB + 3 * Threads, args.Weights, args.WeightsAddress, b + 3 * PassRows * args.RowLength, inside);
         }
     }
 

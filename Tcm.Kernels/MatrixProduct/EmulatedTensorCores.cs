@@ -86,6 +86,8 @@ internal readonly struct EmulatedTf32Core : ITensorCore
     public static void Commit() { }
 
     public static void WaitForAllButOne() { }
+
+    public static void WaitForAll() { }
 }
 
 /// <summary>Emulated half precision.</summary>
@@ -113,6 +115,8 @@ internal readonly struct EmulatedFp16Core : ITensorCore
     public static void Commit() { }
 
     public static void WaitForAllButOne() { }
+
+    public static void WaitForAll() { }
 }
 
 /// <summary>Emulated bfloat16.</summary>
@@ -140,4 +144,6 @@ internal readonly struct EmulatedBf16Core : ITensorCore
     public static void Commit() { }
 
     public static void WaitForAllButOne() { }
+
+    public static void WaitForAll() { }
 }

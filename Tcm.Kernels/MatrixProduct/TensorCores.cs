@@ -63,6 +63,9 @@ internal interface ITensorCore
 
     /// <summary>Waits until this thread's copies are done, those of the latest set excepted.</summary>
     static abstract void WaitForAllButOne();
+
+    /// <summary>Waits until this thread's copies are done.</summary>
+    static abstract void WaitForAll();
 }
 
 /// <summary>The inline PTX of <see cref="ITensorCore"/>; sm_80, PTX ISA 7.0. Operands must be locals.</summary>
@@ -101,6 +104,9 @@ internal static class TensorPtx
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void WaitForAllButOne() => CudaAsm.Emit("cp.async.wait_group 1;");
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WaitForAll() => CudaAsm.Emit("cp.async.wait_all;");
 }
 
 /// <summary>TF32: mma.sync.m16n8k8.</summary>
@@ -150,6 +156,9 @@ internal readonly struct Tf32Core : ITensorCore
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void WaitForAllButOne() => TensorPtx.WaitForAllButOne();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WaitForAll() => TensorPtx.WaitForAll();
 }
 
 /// <summary>IEEE half precision: mma.sync.m16n8k16.</summary>
@@ -201,6 +210,9 @@ internal readonly struct Fp16Core : ITensorCore
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void WaitForAllButOne() => TensorPtx.WaitForAllButOne();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WaitForAll() => TensorPtx.WaitForAll();
 }
 
 /// <summary>bfloat16: mma.sync.m16n8k16.</summary>
@@ -252,4 +264,7 @@ internal readonly struct Bf16Core : ITensorCore
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void WaitForAllButOne() => TensorPtx.WaitForAllButOne();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WaitForAll() => TensorPtx.WaitForAll();
 }
