@@ -194,7 +194,7 @@ internal static class HalfGemmKernels
     {
         bool inside = step < end;
         step = inside ? step : end - 1;
-        int at = inside ? args.A.Step(4 * step + chunk) : -1;
+        int at = args.A.Step(4 * step + chunk) | (inside ? 0 : -1);
         args.A.Copy<TCore>(group, to, rows.A0, at);
         args.A.Copy<TCore>(group, to + Threads, rows.A1, at);
         if (TTile.M > 2 * PassRows)
