@@ -11,6 +11,7 @@ internal static class BenchCommands
         NetworkBenchmark.Create(),
         ConvolutionBenchmark.Create(),
         KernelsBenchmark.Create(),
+        TuneBenchmark.Create(),
         TrainingBenchmark.Create(),
         TrainingKernelsBenchmark.Create(),
         PostprocessBenchmark.Create(),

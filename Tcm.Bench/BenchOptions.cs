@@ -32,5 +32,10 @@ internal static class BenchOptions
         Description = "Columns of the input, a multiple of 32.",
     };
 
+    public static Option<FileInfo?> Csv { get; } = new("--csv")
+    {
+        Description = "Also write the figures to this file, comma-separated.",
+    };
+
     public static Option<FileInfo?> Json { get; } = new("--json") { Description = "Also write the figures to this file." };
 }

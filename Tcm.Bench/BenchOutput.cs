@@ -34,6 +34,18 @@ internal static class BenchOutput
         }
     }
 
+    /// <summary>Comma-separated values; texts with a comma are quoted, numbers have four digits.</summary>
+    public static void WriteCsv(FileInfo? file, string[] header, IEnumerable<object[]> rows)
+    {
+        if (file is not null)
+        {
+            File.WriteAllLines(file.FullName, [string.Join(',', header), .. rows.Select(r => string.Join(',', r.Select(Cell)))]);
+        }
+
+        static string Cell(object value) => value is double number ? number.ToString("G4", CultureInfo.InvariantCulture)
+            : value.ToString()!.Contains(',', StringComparison.Ordinal) ? $"\"{value}\"" : value.ToString()!;
+    }
+
     public static string Number(double value, int digits = 2) =>
         value.ToString("F" + digits.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 

@@ -6,6 +6,7 @@ using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Cpu;
 using Tcm.Kernels.Elementwise;
 using Tcm.Kernels.Gpu;
+using Tcm.Kernels.HalfImages;
 using Tcm.Kernels.Images;
 using Tcm.Kernels.MatrixProduct;
 using Tcm.Kernels.Resampling;
@@ -21,26 +22,40 @@ internal static class KernelsBenchmark
 {
     private const int Repeats = 7;
 
+    /// <summary>One measurement beside its ceilings.</summary>
+    /// <param name="Family">Of kernels.</param>
+    /// <param name="Case">The shape.</param>
+    /// <param name="Rung">The version.</param>
+    /// <param name="Milliseconds">Of one call.</param>
+    /// <param name="Gflops">Two for a multiply-add; 0 where nothing is multiplied.</param>
+    /// <param name="GigabytesPerSecond">What must be read and written once.</param>
+    /// <param name="ShareOfCompute">Of the arithmetic's ceiling in the rung's precision.</param>
+    /// <param name="ShareOfMemory">Of the rate of a large copy.</param>
     private sealed record Row(string Family, string Case, string Rung, double Milliseconds, double Gflops, double GigabytesPerSecond,
-        double ShareOfPeak);
+        double ShareOfCompute, double ShareOfMemory)
+    {
+        /// <summary>Share of the lower of the two ceilings: the roofline.</summary>
+        public double ShareOfPeak => Math.Max(ShareOfCompute, ShareOfMemory);
+    }
 
     public static Command Create()
     {
         var family = new Option<string>("--family") { Description = "Only families whose name contains this." };
         var command = new Command("kernels", "The ladder of every kernel family on one device.")
         {
-            family, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json,
+            family, BenchOptions.Device, BenchOptions.Threads, BenchOptions.Json, BenchOptions.Csv,
         };
         command.SetAction(parsed => Run(parsed.GetValue(BenchOptions.Device)!, parsed.GetValue(BenchOptions.Threads),
-            parsed.GetValue(family) ?? "", parsed.GetValue(BenchOptions.Json)));
+            parsed.GetValue(family) ?? "", parsed.GetValue(BenchOptions.Json), parsed.GetValue(BenchOptions.Csv)));
         return command;
     }
 
-    private static int Run(string device, int threads, string only, FileInfo? json)
+    private static int Run(string device, int threads, string only, FileInfo? json, FileInfo? csv)
     {
         // The copy is what the others are held against.
         bool Wanted(string family) => family == "copy" || family.Contains(only, StringComparison.OrdinalIgnoreCase);
         var rows = new List<Row>();
+        var peaks = new Dictionary<string, double>();
         string description;
         using (var backend = Devices.Open(device, threads))
         {
@@ -51,35 +66,41 @@ internal static class KernelsBenchmark
             foreach (var level in Enum.GetValues<SimdLevel>().Where(Simd.IsSupported))
             {
                 using var backend = new CpuBackend(threads, level);
-                rows.AddRange(new Ladder(backend, level.ToString(), PeakFlops.MeasureGflops(backend.Threads)) { Applies = Wanted }.Measure());
+                double peak = peaks[level.ToString()] = PeakFlops.MeasureGflops(backend.Threads);
+                rows.AddRange(new Ladder(backend, level.ToString(), peak) { Applies = Wanted }.Measure());
             }
         }
         else
         {
             using var backend = (GpuBackend)Devices.Open(device, threads);
-            double peak = GpuLadder.PeakGflops(backend);
+            foreach (var precision in Enum.GetValues<Precision>().Where(backend.Supports))
+            {
+                peaks[precision.ToString()] = GpuLadder.PeakGflops(backend, precision);
+            }
             foreach (string rung in GpuLadder.Rungs(backend))
             {
-                double ceiling = GpuLadder.PrecisionOf(rung) == Precision.Fp32 ? peak : double.NaN;
+                double ceiling = peaks[GpuLadder.PrecisionOf(rung).ToString()];
                 var has = GpuLadder.Choose(backend, rung);
                 rows.AddRange(new Ladder(backend, rung, ceiling) { Applies = family => has(family) && Wanted(family) }.Measure());
             }
         }
         Console.WriteLine(description);
-        BenchOutput.Table(["family", "case", "rung", "ms", "GFLOP/s", "GB/s", "% of peak"],
+        BenchOutput.Table(["family", "case", "rung", "ms", "GFLOP/s", "GB/s", "% of compute", "% of memory"],
             rows.OrderBy(r => r.Family, StringComparer.Ordinal).ThenBy(r => r.Case, StringComparer.Ordinal).Select(r => new[]
             {
                 r.Family, r.Case, r.Rung, BenchOutput.Number(r.Milliseconds, 3),
-                r.Gflops > 0 ? BenchOutput.Number(r.Gflops, 0) : "", r.Gflops > 0 ? "" : BenchOutput.Number(r.GigabytesPerSecond, 1),
-                double.IsNaN(r.ShareOfPeak) ? "" : BenchOutput.Number(100 * r.ShareOfPeak, 0),
+                r.Gflops > 0 ? BenchOutput.Number(r.Gflops, 0) : "", BenchOutput.Number(r.GigabytesPerSecond, 1),
+                r.Gflops > 0 ? BenchOutput.Number(100 * r.ShareOfCompute, 0) : "", BenchOutput.Number(100 * r.ShareOfMemory, 0),
             }));
-        // NaN is no JSON: a share that is not known is 0.
-        BenchOutput.WriteJson(json, new
-        {
-            device,
-            description,
-            rows = rows.Select(r => double.IsNaN(r.ShareOfPeak) ? r with { ShareOfPeak = 0 } : r),
-        });
+        double copy = rows.Find(r => r.Family == "copy")?.GigabytesPerSecond ?? double.NaN;
+        Console.WriteLine("ceilings: " + string.Join(", ", peaks.Select(p => $"{p.Key} {BenchOutput.Number(p.Value, 0)} GFLOP/s"))
+            + $", copy {BenchOutput.Number(copy, 1)} GB/s");
+        BenchOutput.WriteJson(json, new { device, description, peaks, rows });
+        BenchOutput.WriteCsv(csv,
+            ["family", "case", "rung", "milliseconds", "gflops", "gigabytes_per_second", "share_of_compute", "share_of_memory",
+                "share_of_roofline", "device"],
+            rows.Select(r => (object[])[r.Family, r.Case, r.Rung, r.Milliseconds, r.Gflops, r.GigabytesPerSecond, r.ShareOfCompute,
+                r.ShareOfMemory, r.ShareOfPeak, description]));
         return 0;
     }
 
@@ -95,8 +116,14 @@ internal static class KernelsBenchmark
         public List<Row> Measure()
         {
             const int large = 1 << 24;
-            _copyRate = Moved("copy", "16M floats", 2L * large, large, large, (x, y) =>
-                backend.Indexing.CopyRuns(64, large / 64, x, large / 64, y, large / 64));
+            // The ceiling of memory, for every rung; a row of its own where the rung has copies.
+            double copy = Time(large, large,
+                (x, y) => backend.Indexing.CopyRuns(64, large / 64, x, large / 64, y, large / 64), out _);
+            _copyRate = 2L * large * 4e-6 / copy;
+            if (Applies("copy"))
+            {
+                _rows.Add(new Row("copy", "16M floats", rung, copy, 0, _copyRate, 0, 1));
+            }
             Convolutions();
             Products();
             Attention("32 heads x 64, 401 tokens", new AttentionShape(1, 32, 401, 401, 64, 0.125f, false, 6144, 6144, 6144));
@@ -113,25 +140,44 @@ internal static class KernelsBenchmark
             Convolve("3x3 s2 3->32 @640", new Conv2dFilter(3, 32, 3, 3, 2, 1), 640);
             Convolve("depthwise 3x3 128 @160", new Conv2dFilter(128, 128, 3, 3, 1, 1, 128), 160);
             using var prepared = backend.Convolution.PrepareTransposed2x2(64, 64, new float[64 * 64 * 4], [], Activation.Relu);
-            Computed("convolution", $"transposed 64->64 @160 ({prepared.Algorithm})", 64 * 160 * 160, 64 * 320 * 320,
-                (x, y) => backend.Convolution.Run(prepared, new ImageBatch(1, 160, 160), x, y));
+            Computed("convolution", $"transposed 64->64 @160 ({prepared.Algorithm})", prepared, 160);
         }
 
         private void Convolve(string name, Conv2dFilter filter, int size)
         {
             using var prepared = backend.Convolution.Prepare(filter, new float[filter.WeightLength], [], Activation.Relu);
+            Computed("convolution", $"{name} ({prepared.Algorithm})", prepared, size);
+        }
+
+        /// <summary>A convolution of one square image, in half precision where it was prepared for that.</summary>
+        private void Computed(string family, string name, PreparedConvolution prepared, int size)
+        {
             var (p, q) = prepared.OutputSize(size, size);
-            Computed("convolution", $"{name} ({prepared.Algorithm})", (long)filter.C * size * size, (long)filter.K * p * q,
-                (x, y) => backend.Convolution.Run(prepared, new ImageBatch(1, size, size), x, y));
+            var (f, input) = (prepared.Filter, new ImageBatch(1, size, size));
+            HalfShape x = new(1, f.C, size, size), y = new(1, f.K, p, q);
+            if (prepared.TakesHalfImages && backend is GpuBackend gpu)
+            {
+                Computed(family, name, x.Length, prepared.GivesPlanes ? y.Pixels * f.K : y.Length,
+                    (from, to) => gpu.HalfOperations.Convolve(prepared, input, from, to), prepared.PackedBytes);
+                return;
+            }
+            Computed(family, name, x.Pixels * f.C, y.Pixels * f.K, (from, to) => backend.Convolution.Run(prepared, input, from, to),
+                prepared.PackedBytes);
         }
 
         private void Products()
         {
+            if (GpuLadder.IsHalf(rung))
+            {
+                HalfProducts();
+                return;
+            }
             using (var prepared = backend.MatrixProduct.Prepare(6144, 2048, new float[6144 * 2048], [], Activation.None))
             {
                 Computed("linear", "401x2048 to 6144", 401 * 2048, 401 * 6144,
-                    (x, y) => backend.MatrixProduct.Linear(prepared, 401, x, y));
-                Computed("linear", "1x2048 to 6144", 2048, 6144, (x, y) => backend.MatrixProduct.Linear(prepared, 1, x, y));
+                    (x, y) => backend.MatrixProduct.Linear(prepared, 401, x, y), 4 * 6144 * 2048);
+                Computed("linear", "1x2048 to 6144", 2048, 6144, (x, y) => backend.MatrixProduct.Linear(prepared, 1, x, y),
+                    4 * 6144 * 2048);
             }
             // What keeps a CPU busy does not fill a GPU.
             foreach (int n in backend is GpuBackend ? (int[])[1024, 4096, 8192] : [512, 1024])
@@ -139,6 +185,21 @@ internal static class KernelsBenchmark
                 var shape = new MatrixShape(1, n, n, n, false, false, 0, 0, (long)n * n);
                 Computed("multiply", $"{n}x{n}x{n}", (long)n * n, (long)n * n,
                     (x, y) => backend.MatrixProduct.Multiply(shape, x, x, y));
+            }
+        }
+
+        /// <summary>Square products as 1x1 convolutions: n channels of n pixels.</summary>
+        private void HalfProducts()
+        {
+            foreach (int side in (int[])[32, 64])
+            {
+                int n = side * side;
+                if (Applies("multiply"))
+                {
+                    using var prepared = backend.Convolution.Prepare(new Conv2dFilter(n, n, 1, 1), new float[(long)n * n], [],
+                        Activation.None);
+                    Computed("multiply", $"{n}x{n}x{n}", prepared, side);
+                }
             }
         }
 
@@ -187,7 +248,7 @@ internal static class KernelsBenchmark
                 (x, y) => backend.Indexing.Transpose(1, 2048, 400, x, y));
         }
 
-        private void Computed(string family, string name, long inputs, long outputs, Action<Slice, Slice> run)
+        private void Computed(string family, string name, long inputs, long outputs, Action<Slice, Slice> run, long weightBytes = 0)
         {
             long before = Backend.MultiplyAdds;
             if (!Applies(family))
@@ -196,21 +257,24 @@ internal static class KernelsBenchmark
             }
             double ms = Time(inputs, outputs, run, out int runs);
             double gflops = 2e-6 * (Backend.MultiplyAdds - before) / runs / ms;
-            _rows.Add(new Row(family, name, rung, ms, gflops, 0, gflops / peakGflops));
+            double rate = (4e-6 * (inputs + outputs) + 1e-6 * weightBytes) / ms;
+            _rows.Add(new Row(family, name, rung, ms, gflops, rate, gflops / peakGflops, rate / _copyRate));
         }
 
-        private double Moved(string family, string name, long floats, long inputs, long outputs, Action<Slice, Slice> run)
+        private void Moved(string family, string name, long floats, long inputs, long outputs, Action<Slice, Slice> run)
         {
             if (!Applies(family))
             {
-                return double.NaN;
+                return;
             }
             double ms = Time(inputs, outputs, run, out _), rate = floats * 4e-6 / ms;
-            _rows.Add(new Row(family, name, rung, ms, 0, rate, rate / (double.IsNaN(_copyRate) ? rate : _copyRate)));
-            return rate;
+            _rows.Add(new Row(family, name, rung, ms, 0, rate, 0, rate / _copyRate));
         }
 
-        /// <summary>Median milliseconds of single runs after a warm-up; the device is idle before and after each.</summary>
+        /// <summary>
+        /// Median milliseconds of a run after a warm-up; the device is idle before and after each on the CPU, before and after ten
+        /// on a GPU, where a launch would be most of what is measured.
+        /// </summary>
         private double Time(long inputs, long outputs, Action<Slice, Slice> run, out int runs)
         {
             using var x = backend.Allocate(inputs);
@@ -218,13 +282,17 @@ internal static class KernelsBenchmark
             backend.Fill(x.All, 0.5f);
             backend.Fill(y.All, 0);
             var times = new List<double>();
-            for (runs = 0; runs < Repeats + 3; runs++)
+            int together = backend is GpuBackend ? 10 : 1;
+            for (runs = 0; runs < together * (Repeats + 3); runs += together)
             {
                 backend.Synchronize();
                 long start = Stopwatch.GetTimestamp();
-                run(x.All, y.All);
+                for (int i = 0; i < together; i++)
+                {
+                    run(x.All, y.All);
+                }
                 backend.Synchronize();
-                times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+                times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds / together);
             }
             return BenchOutput.Median(times[3..]);
         }

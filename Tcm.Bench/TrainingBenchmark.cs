@@ -6,6 +6,7 @@ using Tcm.Detect.Datasets;
 using Tcm.Detect.Training;
 using Tcm.Kernels;
 using Tcm.Kernels.Cpu;
+using Tcm.Kernels.Gpu;
 
 namespace Tcm.Bench;
 
@@ -22,20 +23,24 @@ internal static class TrainingBenchmark
         var batch = new Option<int>("--batch") { DefaultValueFactory = _ => 4 };
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 5 };
         var device = new Option<string>("--device") { DefaultValueFactory = _ => "cpu" };
+        var precision = new Option<Precision>("--precision") { Description = "On a GPU: fp32, tf32 or bf16." };
         var profile = new Option<bool>("--profile") { Description = "Time of each operation of the backward pass." };
         var json = new Option<FileInfo?>("--json");
         var command = new Command("training", "Pictures per second of training steps.")
-            { recipe, side, batch, steps, device, profile, json };
+            { recipe, side, batch, steps, device, precision, profile, json };
         command.SetAction(parsed => Run(parsed.GetValue(recipe)!, parsed.GetValue(side), parsed.GetValue(batch),
-            parsed.GetValue(steps), parsed.GetValue(device)!, parsed.GetValue(profile), parsed.GetValue(json)));
+            parsed.GetValue(steps), parsed.GetValue(device)!, parsed.GetValue(precision), parsed.GetValue(profile),
+            parsed.GetValue(json)));
         return command;
     }
 
-    private static int Run(string path, int side, int batch, int steps, string device, bool profile, FileInfo? json)
+    private static int Run(string path, int side, int batch, int steps, string device, Precision precision, bool profile,
+        FileInfo? json)
     {
         var recipe = RecipeReader.Read(path, [$"augmentation.side={side}", $"batch={batch}", "initialization=[]"]);
-        using var backend = Devices.Open(device);
-        double peak = backend is CpuBackend cpu ? PeakFlops.MeasureGflops(cpu.Threads, cpu.Level) : 0;
+        using var backend = Devices.Open(device, precision: precision);
+        double peak = backend is CpuBackend cpu ? PeakFlops.MeasureGflops(cpu.Threads, cpu.Level)
+            : backend is GpuBackend gpu ? GpuLadder.PeakGflops(gpu, precision) : 0;
         using var trainer = new Trainer(recipe, [new MixMember(new DrawnWords(side), new DataSection { Dataset = "drawn" })], backend,
             dataThreads: 1);
         trainer.RunStep();
@@ -65,7 +70,10 @@ internal static class TrainingBenchmark
         }
         double median = BenchOutput.Median(times), gflops = 2e-9 * multiplyAdds / median;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{recipe.Name} {batch}x{side}x{side} on {backend.Description}: step {1e3 * median:F0} ms (forward {1e3 * BenchOutput.Median(forward):F0}), {batch / median:F2} pictures/s, {multiplyAdds / 1e9 / batch:F2} GMAC a picture, {gflops:F1} GFLOP/s, {(peak > 0 ? $"{100 * gflops / peak:F0} % of {peak:F0}" : "peak unknown")}"));
+            $"{recipe.Name} {batch}x{side}x{side} {precision} on {backend.Description}: "
+            + $"step {1e3 * median:F0} ms (forward {1e3 * BenchOutput.Median(forward):F0}), {batch / median:F2} pictures/s, "
+            + $"{multiplyAdds / 1e9 / batch:F2} GMAC a picture, {gflops:F1} GFLOP/s, "
+            + $"{(peak > 0 ? $"{100 * gflops / peak:F0} % of {peak:F0}" : "peak unknown")}"));
         if (profile)
         {
             BenchOutput.Table(["backward of", "calls a step", "ms a step"], byOperation.OrderByDescending(o => o.Value.Milliseconds)
@@ -75,6 +83,7 @@ internal static class TrainingBenchmark
         {
             recipe = recipe.Name,
             device = backend.Description,
+            precision = precision.ToString(),
             batch,
             side,
             medianMilliseconds = 1e3 * median,

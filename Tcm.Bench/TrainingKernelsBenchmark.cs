@@ -18,7 +18,8 @@ internal static class TrainingKernelsBenchmark
 
     // The readable one first, the default last.
     private static readonly GpuConvolutionVersion[] versions =
-        [GpuConvolutionVersion.Naive, GpuConvolutionVersion.Gemm64, GpuConvolutionVersion.Gemm128, GpuConvolutionVersion.Auto];
+        [GpuConvolutionVersion.Naive, GpuConvolutionVersion.Gemm64, GpuConvolutionVersion.Gemm128, GpuConvolutionVersion.Auto,
+            GpuConvolutionVersion.Tf32, GpuConvolutionVersion.Bf16];
 
     private sealed record Row(string Layer, string Operation, string Version, double Milliseconds, double Gflops, double ShareOfPeak);
 
@@ -53,7 +54,8 @@ internal static class TrainingKernelsBenchmark
     {
         using var backend = Devices.Open(device, threads);
         var gpu = backend as GpuBackend;
-        double gpuPeak = gpu is null ? double.NaN : GpuLadder.PeakGflops(gpu);
+        var peaks = gpu is null ? [] : Enum.GetValues<Precision>().Where(gpu.Supports)
+            .ToDictionary(p => p, p => GpuLadder.PeakGflops(gpu, p));
         bool cpu = backend is Kernels.Cpu.CpuBackend;
         var rows = new List<Row>();
         foreach (var shape in Layers)
@@ -61,7 +63,8 @@ internal static class TrainingKernelsBenchmark
             using var x = Filled(backend, shape.Input.N * shape.InputImage);
             using var y = Filled(backend, shape.Input.N * shape.OutputImage);
             using var w = Filled(backend, shape.Filter.WeightLength);
-            foreach (var version in gpu is null ? [GpuConvolutionVersion.Auto] : versions)
+            foreach (var version in gpu is null ? [GpuConvolutionVersion.Auto]
+                : versions.Where(v => gpu.Supports(GpuLadder.PrecisionOf(v.ToString()))))
             {
                 if (gpu is not null)
                 {
@@ -76,7 +79,8 @@ internal static class TrainingKernelsBenchmark
             {
                 action();
                 backend.Synchronize();
-                double peak = gpuPeak, seconds = double.PositiveInfinity;
+                double peak = gpu is null ? double.NaN : peaks[GpuLadder.PrecisionOf(version.ToString())];
+                double seconds = double.PositiveInfinity;
                 for (int round = 0; round < Rounds; round++)
                 {
                     peak = cpu ? Math.Max(PeakFlops.MeasureGflops(threads), double.IsNaN(peak) ? 0 : peak) : peak;

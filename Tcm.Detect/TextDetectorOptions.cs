@@ -20,8 +20,8 @@ public sealed record TextDetectorOptions
     /// <summary>Threads of the CPU, 0 for one a core.</summary>
     public int Threads { get; init; }
 
-    /// <summary>What convolutions and matrix products may round their factors to, on GPUs that have tensor cores for it; sums and
-    /// all other operations stay FP32.</summary>
+    /// <summary>What convolutions, matrix products and attention may round their factors to, on GPUs that have tensor cores for it;
+    /// sums and all other operations stay FP32. In <see cref="Kernels.Precision.Fp16"/> images are kept in half precision.</summary>
     public Kernels.Precision Precision { get; init; } = Kernels.Precision.Fp32;
 
     /// <summary>Pictures are resized, keeping their proportions, so that the shorter side has this many pixels ...</summary>

@@ -53,6 +53,11 @@ public abstract class Backend : IDisposable
     /// <summary>From the bytes of a picture to the network's input.</summary>
     public abstract Images.ImageInput Images { get; }
 
+    /// <summary>
+    /// Operations on images in half precision, where inference keeps them so: on CUDA in <see cref="Precision.Fp16"/>; else null.
+    /// </summary>
+    public virtual HalfImages.HalfImageOperations? HalfImages => null;
+
     /// <summary>Connected components of a map; on the host unless the backend has kernels for them.</summary>
     public virtual Components.ConnectedComponents Components => _hostComponents ??= new Components.HostComponents(this);
 

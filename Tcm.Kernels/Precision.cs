@@ -1,8 +1,9 @@
 namespace Tcm.Kernels;
 
 /// <summary>
-/// What the factors of convolutions, linear layers and matrix products are rounded to before they are multiplied. Tensors
-/// stay FP32 in memory and sums are FP32 in every case; all other operations compute in FP32 throughout. Anything but
+/// What the factors of convolutions, linear layers, matrix products and attention are rounded to before they are multiplied.
+/// Sums are FP32 in every case, and all other operations compute in FP32. Tensors are FP32 in memory, with one exception: images
+/// at inference in <see cref="Fp16"/> (<see cref="Backend.HalfImages"/>). Anything but
 /// <see cref="Fp32"/> needs tensor cores: CUDA, compute capability 8.0 or later.
 /// </summary>
 public enum Precision
@@ -13,7 +14,10 @@ public enum Precision
     /// <summary>10 bits of fraction and the range of FP32: relative rounding error 2^-11.</summary>
     Tf32,
 
-    /// <summary>10 bits of fraction, values up to 65504 (larger ones become infinite): relative error 2^-11.</summary>
+    /// <summary>
+    /// 10 bits of fraction, values up to 65504 (larger ones become infinite): relative error 2^-11. For inference; convolutions of
+    /// training take TF32 in its place, since half precision has not the range of gradients.
+    /// </summary>
     Fp16,
 
     /// <summary>7 bits of fraction and the range of FP32: relative rounding error 2^-8.</summary>

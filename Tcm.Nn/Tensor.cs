@@ -1,10 +1,12 @@
 using Tcm.Kernels;
+using Tcm.Kernels.HalfImages;
 using Tcm.Nn.Autograd;
 
 namespace Tcm.Nn;
 
 /// <summary>
-/// A dense float tensor on one backend: contiguous, row-major, NCHW for images. Freed by <see cref="Dispose"/> or by the
+/// A dense float tensor on one backend: contiguous, row-major, NCHW for images; in half-precision inference images may have another
+/// <see cref="Format"/>, which most operations refuse. Freed by <see cref="Dispose"/> or by the
 /// <see cref="TensorScope"/> in which it was made. Not thread-safe; a tensor that nobody writes may be read by many threads.
 /// </summary>
 public sealed class Tensor : IDisposable
@@ -15,11 +17,16 @@ public sealed class Tensor : IDisposable
     private bool _disposed;
 
     /// <summary>Allocates a tensor with undefined contents.</summary>
-    public Tensor(Backend backend, Shape shape)
+    public Tensor(Backend backend, Shape shape) : this(backend, shape, TensorFormat.Float) { }
+
+    /// <summary>Allocates a tensor of any format with undefined contents.</summary>
+    /// <exception cref="ShapeException">No image (N,C,H,W) in a format of images.</exception>
+    public Tensor(Backend backend, Shape shape, TensorFormat format)
     {
         Backend = backend;
         Shape = shape;
-        _data = backend.Allocate(shape.Length).All;
+        Format = format;
+        _data = backend.Allocate(format == TensorFormat.Float ? shape.Length : HalfShape.Length).All;
         _owner = this;
         TensorScope.Register(this);
     }
@@ -28,6 +35,7 @@ public sealed class Tensor : IDisposable
     {
         Backend = source.Backend;
         Shape = shape;
+        Format = source.Format;
         _data = source._data;
         _owner = source._owner;
         _owner._references++;
@@ -43,9 +51,18 @@ public sealed class Tensor : IDisposable
     /// <summary>Number of values.</summary>
     public long Length => Shape.Length;
 
-    /// <summary>The values on the device.</summary>
+    /// <summary>How the values lie in memory.</summary>
+    public TensorFormat Format { get; }
+
+    /// <summary>The values on the device, floats.</summary>
     /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
-    public Slice Data
+    /// <exception cref="ShapeException">The values are no floats.</exception>
+    public Slice Data => Format == TensorFormat.Float ? RawData
+        : throw new ShapeException($"Tensor: an operation on floats was given {Shape} in half precision; see Functional.ToFloat");
+
+    /// <summary>The values on the device in whatever format they have, counted in 32-bit words.</summary>
+    /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
+    public Slice RawData
     {
         get
         {
@@ -53,6 +70,10 @@ public sealed class Tensor : IDisposable
             return _data;
         }
     }
+
+    /// <summary>The shape of a half-precision image.</summary>
+    internal HalfShape HalfShape => Shape.Rank == 4 ? new HalfShape(Shape[0], Shape[1], Shape[2], Shape[3])
+        : throw new ShapeException($"Tensor: {Shape} is no image (N,C,H,W)");
 
     /// <summary>Whether the tape that records now, or one that recorded its making, can give it a gradient.</summary>
     public bool RequiresGradient => Node is not null;
@@ -85,6 +106,10 @@ public sealed class Tensor : IDisposable
         {
             throw new ShapeException($"Reshape: {Shape} to {shape}");
         }
+        if (Format != TensorFormat.Float)
+        {
+            throw new ShapeException($"Reshape: {Shape} in half precision has its channels last");
+        }
         ObjectDisposedException.ThrowIf(_disposed, this);
         var view = new Tensor(this, shape);
         if (Tape.Of(this) is { } tape)
@@ -113,8 +138,9 @@ public sealed class Tensor : IDisposable
     /// <summary>Copies the values to a new host array.</summary>
     public float[] ToArray()
     {
+        using var scope = TensorScope.Begin();
         var values = new float[Length];
-        Backend.Download(Data, values);
+        Backend.Download(Functional.ToFloat(this).Data, values);
         return values;
     }
 

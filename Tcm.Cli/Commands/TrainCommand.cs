@@ -26,6 +26,12 @@ internal static class TrainCommand
         var threads = ModelOptions.Number("--threads", "CPU threads, 0 for one a core.", 0, 0, 1024);
         var dataThreads = ModelOptions.Number("--data-threads", "Threads that prepare pictures.",
             Math.Max(1, Environment.ProcessorCount / 2), 1, 1024);
+        var precision = new Option<Kernels.Precision>("--precision")
+        {
+            Description = "What products round their factors to, on GPUs with tensor cores: fp32, tf32 or bf16. Weights stay fp32.",
+            HelpName = "PRECISION",
+            DefaultValueFactory = _ => Kernels.Precision.Fp32,
+        };
         var set = new Option<string[]>("--set")
         {
             Description = "Override a value of the recipe, as optimizer.rate=1e-4 or data.0.weight=2.",
@@ -41,7 +47,7 @@ internal static class TrainCommand
               tcm train recipes/tcm-db-s.json --set batch=4 --set optimizer.rate=5e-4 --out runs/small
             """)
         {
-            recipe, output, resume, device, threads, dataThreads, set, stop,
+            recipe, output, resume, device, threads, precision, dataThreads, set, stop,
         };
         command.SetAction((parsed, cancellation) =>
         {
@@ -54,6 +60,7 @@ internal static class TrainCommand
                 Resume = parsed.GetValue(resume),
                 Device = parsed.GetValue(device)!,
                 Threads = parsed.GetValue(threads),
+                Precision = parsed.GetValue(precision),
                 DataThreads = parsed.GetValue(dataThreads),
                 StopAfter = parsed.GetValue(stop) > 0 ? TimeSpan.FromMinutes(parsed.GetValue(stop)) : null,
             };

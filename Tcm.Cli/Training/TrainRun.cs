@@ -29,6 +29,9 @@ internal sealed class TrainRun(CliHost host, Recipe recipe)
     /// <summary>CPU threads, 0 for one a core.</summary>
     public int Threads { get; init; }
 
+    /// <summary>What products round their factors to on a GPU; weights and sums are FP32 whatever it is.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>Threads that prepare pictures.</summary>
     public int DataThreads { get; init; } = 1;
 
@@ -47,10 +50,14 @@ internal sealed class TrainRun(CliHost host, Recipe recipe)
         {
             throw new UsageException($"{state}: no state to resume from");
         }
+        if (Precision == Precision.Fp16)
+        {
+            throw new UsageException("fp16 has not the range of gradients; train in bf16, tf32 or fp32");
+        }
         PrepareFolder();
         var data = SampleSources.Open(recipe);
         var validation = recipe.Validation.Every > 0 ? new Validation(recipe, Folder) : null;
-        using var backend = Devices.Open(Device, Threads);
+        using var backend = Devices.Open(Device, Threads, Precision);
         using var trainer = new Trainer(recipe, data, backend, Resume ? state : null, DataThreads,
             warning => host.Error.WriteLine($"tcm: {warning}"));
         Announce(data, backend, trainer);

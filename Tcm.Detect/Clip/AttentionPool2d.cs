@@ -50,6 +50,8 @@ internal sealed class AttentionPool2d : IDisposable
     public Tensor Forward(Tensor x)
     {
         using var scope = TensorScope.Begin();
+        // Tokens are floats, whatever the precision: their layers are 14 % of the network.
+        x = Functional.ToFloat(x);
         var s = x.Shape;
         int batch = s[0], h = s[2], w = s[3];
         var (meanPosition, gridPositions) = Positions();

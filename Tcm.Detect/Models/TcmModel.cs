@@ -16,6 +16,7 @@ public sealed class TcmModel : IDisposable
 {
     private readonly ClipResNet _backbone;
     private readonly TextBranch? _text;
+    private readonly bool _trained;
 
     /// <summary>Builds the model and packs its weights for a backend.</summary>
     /// <param name="checkpoint">The tensors, under the names of the official checkpoints; may be disposed afterwards.</param>
@@ -30,6 +31,7 @@ public sealed class TcmModel : IDisposable
         ArgumentNullException.ThrowIfNull(backend);
         Config = config;
         Backend = backend;
+        _trained = store is not null;
         var weights = new Weights(checkpoint, backend, store);
         _backbone = new ClipResNet(weights / "backbone", config.BackboneWidth, config.BackboneBlocks);
         _text = config.HasTextBranch ? new TextBranch(weights, config) : null;
@@ -48,7 +50,8 @@ public sealed class TcmModel : IDisposable
     internal DetectionHead Head { get; }
 
     /// <summary>
-    /// Runs the network on normalised pictures (B,3,H,W) whose sides are multiples of 32. The result is what the head's
+    /// Runs the network on normalised pictures (B,3,H,W) whose sides are multiples of 32. Where the backend has
+    /// <see cref="Backend.HalfImages"/>, images stay in half precision in between. The result, floats, is what the head's
     /// post-processing reads; for DB the probability map (B,1,H,W).
     /// </summary>
     /// <exception cref="ShapeException">Another shape.</exception>
@@ -56,8 +59,10 @@ public sealed class TcmModel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(input);
         using var scope = TensorScope.Begin();
-        var (stages, _) = Features(input, observer);
-        return scope.Keep(Head.Forward(stages, observer));
+        // Layers in training keep floats.
+        bool half = Backend.HalfImages is not null && !_trained;
+        var (stages, _) = Features(half ? Functional.ToHalfImage(input) : input, observer);
+        return scope.Keep(Functional.ToFloat(Head.Forward(stages, observer)));
     }
 
     /// <summary>

@@ -145,14 +145,25 @@ internal sealed class DetectorStages(TcmModel model, Func<Extraction> extraction
     public Tensor Input(ReadOnlySpan<PreparedImage> pictures)
     {
         var (height, width) = (pictures[0].Size.PaddedHeight, pictures[0].Size.PaddedWidth);
-        var input = new Tensor(model.Backend, [pictures.Length, 3, height, width]);
-        long length = 3L * height * width;
+        var half = model.Backend.HalfImages;
+        var input = new Tensor(model.Backend, [pictures.Length, 3, height, width],
+            half is null ? TensorFormat.Float : TensorFormat.HalfImage);
+        long length = input.RawData.Length / pictures.Length;
         for (int i = 0; i < pictures.Length; i++)
         {
             var size = pictures[i].Size;
             Debug.Assert(size.PaddedHeight == height && size.PaddedWidth == width);
-            model.Backend.Images.NormalizePad(pictures[i].Pixels.Span, pictures[i].RowStride, size.Height, size.Width, height, width,
-                model.Config.Normalization, input.Data.Part(i * length, length));
+            var part = input.RawData.Part(i * length, length);
+            if (half is null)
+            {
+                model.Backend.Images.NormalizePad(pictures[i].Pixels.Span, pictures[i].RowStride, size.Height, size.Width, height,
+                    width, model.Config.Normalization, part);
+            }
+            else
+            {
+                half.NormalizePad(pictures[i].Pixels.Span, pictures[i].RowStride, size.Height, size.Width, height, width,
+                    model.Config.Normalization, part);
+            }
         }
         return input;
     }

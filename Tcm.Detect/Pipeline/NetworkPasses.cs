@@ -83,13 +83,13 @@ internal sealed class NetworkPasses(TcmModel model, int capacity) : IDisposable
     {
         lock (_lock)
         {
-            int found = _recent.FindIndex(p => p.Shape == input.Shape);
+            int found = _recent.FindIndex(p => p.Shape == input.Shape && p.Input.Format == input.Format);
             if (found >= 0)
             {
                 var known = _recent[found];
                 _recent.RemoveAt(found);
                 _recent.Insert(0, known);
-                model.Backend.Copy(input.Data, known.Input.Data);
+                model.Backend.Copy(input.RawData, known.Input.RawData);
                 _observer = observer;
                 known.Recording.Run();
                 return read(known.Output!);
@@ -114,11 +114,11 @@ internal sealed class NetworkPasses(TcmModel model, int capacity) : IDisposable
             _recent[^1].Dispose();
             _recent.RemoveAt(_recent.Count - 1);
         }
-        var pass = new Pass(input.Shape, new Tensor(model.Backend, input.Shape));
+        var pass = new Pass(input.Shape, new Tensor(model.Backend, input.Shape, input.Format));
         try
         {
             pass.Input.LeaveScope();
-            model.Backend.Copy(input.Data, pass.Input.Data);
+            model.Backend.Copy(input.RawData, pass.Input.RawData);
             _observer = observer;
             pass.Recording = model.Backend.Record(() =>
             {

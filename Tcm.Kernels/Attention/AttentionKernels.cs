@@ -11,6 +11,7 @@ namespace Tcm.Kernels.Attention;
 //   V2 Flash  one group of 128 threads takes 32 queries of a head and walks over the keys in tiles of 32 with the online
 //             softmax (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022): scores never leave shared memory.
 //             Heads of up to 64 or up to 128 floats. <- default
+//   V3 Tensor TensorAttentionKernels: both products on tensor cores, softmax in registers. When the backend's precision allows it.
 internal static class AttentionKernels
 {
     public const int Tile = 32;

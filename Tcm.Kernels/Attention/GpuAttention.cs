@@ -2,12 +2,38 @@ using Tcm.Kernels.Gpu;
 
 namespace Tcm.Kernels.Attention;
 
+/// <summary>Rungs of the ladder in <see cref="AttentionKernels"/>.</summary>
+internal enum GpuAttentionVersion
+{
+    /// <summary>V3 in the backend's precision, V2 for FP32; for heads that are too wide the next one that serves them.</summary>
+    Auto,
+    /// <summary>V1.</summary>
+    Naive,
+    /// <summary>V2.</summary>
+    Flash,
+    /// <summary>V3, factors rounded to TF32.</summary>
+    Tf32,
+    /// <summary>V3, factors rounded to half precision.</summary>
+    Fp16,
+    /// <summary>V3, factors rounded to bfloat16.</summary>
+    Bf16,
+}
+
 internal sealed partial class GpuAttention(GpuBackend backend) : MultiHeadAttention
 {
     private const int QueryBlock = 32;
 
     /// <summary>For the ladder benchmark and the tests.</summary>
-    public GpuVersion Version { get; set; }
+    public GpuAttentionVersion Version { get; set; }
+
+    private Precision Precision => Version switch
+    {
+        GpuAttentionVersion.Auto => backend.Precision,
+        GpuAttentionVersion.Tf32 => Precision.Tf32,
+        GpuAttentionVersion.Fp16 => Precision.Fp16,
+        GpuAttentionVersion.Bf16 => Precision.Bf16,
+        _ => Precision.Fp32,
+    };
 
     private protected override void ForwardCore(AttentionShape shape, Slice q, Slice k, Slice v, Slice y)
     {
@@ -32,10 +58,18 @@ internal sealed partial class GpuAttention(GpuBackend backend) : MultiHeadAttent
             Vector = aligned ? 1 : 0,
             Scale = shape.Scale,
         };
-        if (Version == GpuVersion.Naive || shape.HeadDim > HeadWidth128.Size)
+        if (Version == GpuAttentionVersion.Naive || shape.HeadDim > HeadWidth128.Size)
         {
             var naive = AttentionKernels.NaiveKernel;
             backend.Launch(naive, (outputs + naive.GroupSize - 1) / naive.GroupSize, args);
+            return;
+        }
+        if (Precision != Precision.Fp32 && shape.HeadDim <= HeadWidth64.Size)
+        {
+            backend.RequireTensorCores(Precision);
+            const int queries = TensorAttentionKernels.Queries;
+            backend.Launch(TensorAttentionKernels.Of(backend, Precision),
+                (long)shape.Batch * shape.Heads * ((shape.Queries + queries - 1) / queries), args);
             return;
         }
         var kernel = shape.HeadDim <= HeadWidth64.Size ? AttentionKernels.Flash64Kernel : AttentionKernels.Flash128Kernel;

@@ -36,7 +36,7 @@ internal sealed partial class GpuAttention
             Vector = aligned ? 1 : 0,
             Scale = shape.Scale,
         };
-        if (Version == GpuVersion.Naive || shape.HeadDim > HeadWidth64.Size)
+        if (Version == GpuAttentionVersion.Naive || shape.HeadDim > HeadWidth64.Size)
         {
             LaunchThreads(NaiveAttentionGradientKernels.StatisticsKernel, statistics, args);
             LaunchThreads(NaiveAttentionGradientKernels.QueryKernel, (long)statistics * shape.HeadDim, args);

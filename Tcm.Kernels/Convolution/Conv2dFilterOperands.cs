@@ -5,7 +5,7 @@ using Tcm.Kernels.MatrixProduct;
 namespace Tcm.Kernels.Convolution;
 
 /// <summary>Filters as they are stored, (Groups, Columns, K) with K = C/Groups * R * S: rows k, columns the group's filters.</summary>
-internal struct FilterOperand : IGemmOperand
+internal struct FilterOperand : IGemmOperand, ITensorOperand
 {
     public ArrayView<float> Values;
     public int K, Columns, Groups;
@@ -34,10 +34,31 @@ internal struct FilterOperand : IGemmOperand
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<Float4> slab, int thread, Float4 value) => ColumnsOperand.Put(slab, thread, value);
+
+    public static bool AlongK => true;
+
+    public static bool Packed => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Cursor Row(int batch, int row) => new() { Offset = (batch % Groups * Columns + row) * K, Left = Columns - row };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Float4 Four(Cursor cursor, int k)
+    {
+        var value = default(Float4);
+        if (cursor.Left > 0 && k < K)
+        {
+            value = TileRow.Load(Values, cursor.Offset + k, K - k, Vector);
+        }
+        return value;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Copy<TCore>(TensorGroup group, int to, Cursor cursor, int chunk) where TCore : struct, ITensorCore { }
 }
 
 /// <summary>Filters (Groups, K/Groups, Columns, R, S) transposed: rows (k,r,s), columns the group's input channels.</summary>
-internal struct TurnedFilterOperand : IGemmOperand
+internal struct TurnedFilterOperand : IGemmOperand, ITensorOperand
 {
     public ArrayView<float> Values;
 
@@ -84,4 +105,30 @@ internal struct TurnedFilterOperand : IGemmOperand
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<Float4> slab, int thread, Float4 value) => Slab.PutRow(slab, thread, value);
+
+    public static bool AlongK => false;
+
+    public static bool Packed => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Cursor Row(int batch, int row) =>
+        new() { Offset = (batch % Groups * Filters * Columns + row) * Area, Left = Columns - row };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Float4 Four(Cursor cursor, int k) =>
+        new(Weight(cursor, Taps[k]), Weight(cursor, Taps[k + 1]), Weight(cursor, Taps[k + 2]), Weight(cursor, Taps[k + 3]));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Copy<TCore>(TensorGroup group, int to, Cursor cursor, int chunk) where TCore : struct, ITensorCore { }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly float Weight(Cursor cursor, int tap)
+    {
+        float value = 0;
+        if (tap >= 0 && cursor.Left > 0)
+        {
+            value = Values[cursor.Offset + (tap >> 10) * Columns * Area + (tap >> 5 & 31) * S + (tap & 31)];
+        }
+        return value;
+    }
 }

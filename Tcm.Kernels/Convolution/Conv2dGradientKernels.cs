@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ILGPU;
 using Tcm.Kernels.Gpu;
 using Tcm.Kernels.MatrixProduct;
@@ -15,7 +16,9 @@ namespace Tcm.Kernels.Convolution;
 //        dx        W^T (C x KRS) * patches of dy (KRS x HW); 2x2 stride 2: W^T (4C x K) * dy (K x PQ), pixels shuffled
 //        dw        dy (K x NPQ) * im2col(x)^T (NPQ x CRS), pixels cut into splits whose sums a second pass adds in order
 //      1x1 stride 1 reads images as matrices.
-// FP32 whatever the backend's precision is.
+//   V3 Tensor cores  the same products in TensorGemmKernels, factors rounded to TF32 or BF16 on the way into shared memory, sums
+//                    and all tensors FP32. When the backend's precision allows it; half precision has not the range of
+//                    gradients, and takes TF32 here, which rounds as it does.
 internal static class Conv2dGradientKernels
 {
     /// <summary>One thread computes dx[n,c,h,w]; X is dy, Y is dx.</summary>
@@ -129,9 +132,43 @@ internal static class Conv2dGradientKernels
 
     public static GemmFamily<PixelOperand, PixelOperand, ProductStore> WeightPointwise { get; } = new(activations: false);
 
+    public static TensorFamily<FilterOperand, Im2colOperand, ConvStore> TensorForward { get; } =
+        Tensor<FilterOperand, Im2colOperand, ConvStore>();
+
+    public static TensorFamily<FilterOperand, RowsOperand, ConvStore> TensorForwardPointwise { get; } =
+        Tensor<FilterOperand, RowsOperand, ConvStore>();
+
+    public static TensorFamily<TurnedFilterOperand, OutputPatchOperand, ConvStore> TensorInput { get; } =
+        Tensor<TurnedFilterOperand, OutputPatchOperand, ConvStore>();
+
+    public static TensorFamily<TurnedFilterOperand, RowsOperand, ConvStore> TensorInputPointwise { get; } =
+        Tensor<TurnedFilterOperand, RowsOperand, ConvStore>();
+
+    public static TensorFamily<RowsOperand, RowsOperand, PixelShuffleStore> TensorInputShuffled { get; } =
+        Tensor<RowsOperand, RowsOperand, PixelShuffleStore>();
+
+    public static TensorFamily<PixelOperand, PatchPixelOperand, ProductStore> TensorWeight { get; } =
+        Tensor<PixelOperand, PatchPixelOperand, ProductStore>();
+
+    public static TensorFamily<PixelOperand, PixelOperand, ProductStore> TensorWeightPointwise { get; } =
+        Tensor<PixelOperand, PixelOperand, ProductStore>();
+
+    /// <summary>Half precision has not the range of gradients: it is not one of the formats.</summary>
+    private static TensorFamily<TA, TB, TStore> Tensor<TA, TB, TStore>([CallerMemberName] string name = "")
+        where TA : struct, ITensorOperand
+        where TB : struct, ITensorOperand
+        where TStore : struct, ITileStore => new(activations: false, training: true, name);
+
     public static IEnumerable<GpuKernel> All =>
         [NaiveInputKernel, NaiveWeightKernel, GroupedWeightKernel, .. Forward.Kernels, .. ForwardPointwise.Kernels,
-            .. Input.Kernels, .. InputPointwise.Kernels, .. InputShuffled.Kernels, .. Weight.Kernels, .. WeightPointwise.Kernels];
+            .. Input.Kernels, .. InputPointwise.Kernels, .. InputShuffled.Kernels, .. Weight.Kernels, .. WeightPointwise.Kernels,
+            .. TensorForward.Kernels, .. TensorForwardPointwise.Kernels, .. TensorInput.Kernels, .. TensorInputPointwise.Kernels,
+            .. TensorInputShuffled.Kernels, .. TensorWeight.Kernels, .. TensorWeightPointwise.Kernels];
+
+    /// <summary>What the simulator runs in place of the kernels for tensor cores.</summary>
+    public static IEnumerable<GpuKernel> Emulated() =>
+        [.. TensorForward.Emulated, .. TensorForwardPointwise.Emulated, .. TensorInput.Emulated, .. TensorInputPointwise.Emulated,
+            .. TensorInputShuffled.Emulated, .. TensorWeight.Emulated, .. TensorWeightPointwise.Emulated];
 }
 
 /// <summary>Arguments of <see cref="Conv2dGradientKernels.NaiveWeight"/> and its kin.</summary>

@@ -5,7 +5,7 @@ using Tcm.Kernels.MatrixProduct;
 namespace Tcm.Kernels.Convolution;
 
 /// <summary>What each pixel of x gave to dy (K,P,Q): rows (k,r,s), columns the pixels (h,w).</summary>
-internal struct OutputPatchOperand : IGemmOperand
+internal struct OutputPatchOperand : IGemmOperand, ITensorOperand
 {
     public ArrayView<float> Dy;
 
@@ -41,6 +41,20 @@ internal struct OutputPatchOperand : IGemmOperand
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<Float4> slab, int thread, Float4 value) => Im2colOperand.Put(slab, thread, value);
 
+    public static bool AlongK => false;
+
+    public static bool Packed => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Cursor Row(int batch, int row) => Start(batch, row, 0);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Float4 Four(Cursor cursor, int k) =>
+        new(Gather(cursor, Taps[k]), Gather(cursor, Taps[k + 1]), Gather(cursor, Taps[k + 2]), Gather(cursor, Taps[k + 3]));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Copy<TCore>(TensorGroup group, int to, Cursor cursor, int chunk) where TCore : struct, ITensorCore { }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly float Gather(Cursor cursor, int tap)
     {
@@ -62,7 +76,7 @@ internal struct OutputPatchOperand : IGemmOperand
 /// Images (N, Groups, Columns, Pixels) with the pixels of all images as rows, cut into splits of a multiple of 16; columns
 /// are a group's channels, batch = split * groups + group.
 /// </summary>
-internal struct PixelOperand : IGemmOperand
+internal struct PixelOperand : IGemmOperand, ITensorOperand
 {
     public ArrayView<float> Values;
 
@@ -113,6 +127,29 @@ internal struct PixelOperand : IGemmOperand
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<Float4> slab, int thread, Float4 value) => ColumnsOperand.Put(slab, thread, value);
 
+    public static bool AlongK => true;
+
+    public static bool Packed => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Cursor Row(int batch, int row)
+    {
+        int first = batch / Groups * Split;
+        return new Cursor
+        {
+            Offset = (batch % Groups * Columns + row) * Pixels,
+            Left = Columns - row,
+            H = first,
+            W = first + Split < Total ? first + Split : Total,
+        };
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Float4 Four(Cursor cursor, int k) => Fetch(cursor, k, 0);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Copy<TCore>(TensorGroup group, int to, Cursor cursor, int chunk) where TCore : struct, ITensorCore { }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly int Locate(Cursor cursor, int pixel)
     {
@@ -125,7 +162,7 @@ internal struct PixelOperand : IGemmOperand
 /// The patches of all images with the pixels (n,p,q) as rows, cut into splits, and (c,r,s) as columns. Thread = column / 4 *
 /// 16 + row, so that neighbours read neighbouring pixels.
 /// </summary>
-internal struct PatchPixelOperand : IGemmOperand
+internal struct PatchPixelOperand : IGemmOperand, ITensorOperand
 {
     public ArrayView<float> X;
 
@@ -173,6 +210,49 @@ internal struct PatchPixelOperand : IGemmOperand
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<Float4> slab, int thread, Float4 value) =>
         slab[thread % 16 * Slab.Stride4 + thread / 16] = value;
+
+    public static bool AlongK => true;
+
+    public static bool Packed => false;
+
+    /// <summary>As <see cref="Start"/> for one column.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Cursor Row(int batch, int row)
+    {
+        int first = batch / Groups * Split;
+        return new Cursor
+        {
+            Offset = batch % Groups * GroupLength,
+            Left = row,
+            H = first,
+            W = first + Split < Total ? first + Split : Total,
+        };
+    }
+
+    /// <summary>Four pixels of one column.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Float4 Four(Cursor cursor, int k)
+    {
+        int pixel = cursor.H + k, tap = Taps[cursor.Left];
+        return new Float4(Pixel(cursor, pixel, tap), Pixel(cursor, pixel + 1, tap), Pixel(cursor, pixel + 2, tap),
+            Pixel(cursor, pixel + 3, tap));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Copy<TCore>(TensorGroup group, int to, Cursor cursor, int chunk) where TCore : struct, ITensorCore { }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly float Pixel(Cursor cursor, int pixel, int tap)
+    {
+        float value = 0;
+        if (pixel < cursor.W)
+        {
+            int image = pixel / Pixels, rest = pixel - image * Pixels, p = rest / Q;
+            int h = p * Stride - Padding, w = (rest - p * Q) * Stride - Padding;
+            value = Gather(cursor.Offset + image * Groups * GroupLength, h, w, tap);
+        }
+        return value;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly float Gather(int offset, int h, int w, int tap)

@@ -15,6 +15,8 @@ namespace Tcm.Kernels.Convolution;
 //                    the epilogue. 1x1 stride 1 reads images as matrices. <- default
 //   V3 Tensor cores  the same implicit GEMM in TensorGemmKernels: factors rounded to Tf32, Fp16 or Bf16 on the way into
 //                    shared memory, sums FP32. Only when the backend's precision allows it.
+//   V4 Half images   HalfGemmKernels: images stay in half precision with their channels last between the layers of a network
+//                    (Tcm.Kernels/HalfImages). <- default at inference in Fp16
 //   Depthwise        one thread per output, one group stays in one plane so that its weights are broadcast.
 //   Transposed2x2    GEMM with 4K rows (k,a,b) whose epilogue shuffles pixels: row 4k+2a+b, column (h,w) -> y[k,2h+a,2w+b].
 internal static class Conv2dKernels

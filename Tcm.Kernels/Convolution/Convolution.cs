@@ -103,6 +103,12 @@ public abstract class PreparedConvolution(Conv2dFilter filter, bool transposed, 
     /// <summary>Bytes that the packed weights occupy.</summary>
     public abstract long PackedBytes { get; }
 
+    /// <summary>Whether <see cref="HalfImages.HalfImageOperations.Convolve"/> can run it.</summary>
+    public virtual bool TakesHalfImages => false;
+
+    /// <summary>Whether it then gives floats (N,K,P,Q) in place of such images, because it has few channels.</summary>
+    public virtual bool GivesPlanes => false;
+
     /// <summary>Size of the output for an input of <paramref name="h"/> x <paramref name="w"/>.</summary>
     public (int P, int Q) OutputSize(int h, int w)
     {

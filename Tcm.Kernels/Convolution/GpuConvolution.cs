@@ -1,6 +1,7 @@
 using ILGPU;
 using ILGPU.Runtime;
 using Tcm.Kernels.Gpu;
+using Tcm.Kernels.HalfImages;
 using Tcm.Kernels.MatrixProduct;
 
 namespace Tcm.Kernels.Convolution;
@@ -22,6 +23,10 @@ internal enum GpuConvolutionVersion
     Fp16,
     /// <summary>V3, factors rounded to bfloat16.</summary>
     Bf16,
+    /// <summary>V4, images in half precision with their channels last, without tiles.</summary>
+    HalfNaive,
+    /// <summary>V4.</summary>
+    Half,
 }
 
 internal sealed partial class GpuConvolution(GpuBackend backend) : Convolution2d
@@ -32,9 +37,15 @@ internal sealed partial class GpuConvolution(GpuBackend backend) : Convolution2d
     /// <summary>Tile of V3, negative to choose by shape; for the ladder benchmark and the tests.</summary>
     public int TensorTile { get; set; } = -1;
 
+    private int HalfTile => Version == GpuConvolutionVersion.HalfNaive ? HalfGemmKernels.NoTile : TensorTile;
+
+    private bool InHalf => Version is GpuConvolutionVersion.HalfNaive or GpuConvolutionVersion.Half
+        || (Version == GpuConvolutionVersion.Auto && backend.HalfImages is not null);
+
     private Precision Precision => Version switch
     {
         GpuConvolutionVersion.Auto => backend.Precision,
+        GpuConvolutionVersion.Half or GpuConvolutionVersion.HalfNaive => Precision.Fp16,
         GpuConvolutionVersion.Tf32 => Precision.Tf32,
         GpuConvolutionVersion.Fp16 => Precision.Fp16,
         GpuConvolutionVersion.Bf16 => Precision.Bf16,
@@ -44,6 +55,10 @@ internal sealed partial class GpuConvolution(GpuBackend backend) : Convolution2d
     private protected override PreparedConvolution PrepareCore(Conv2dFilter filter, ReadOnlySpan<float> weight,
         ReadOnlySpan<float> bias, Activation activation)
     {
+        if (InHalf && HalfConvolution.Serves(filter))
+        {
+            return new HalfConvolution(backend, filter, false, activation, weight, bias, HalfTile);
+        }
         bool depthwise = filter.Groups == filter.C && filter.Groups == filter.K && filter.Groups > 1;
         // Tiles waste most of their rows on groups with a few filters; they cannot describe huge filters.
         bool direct = Version == GpuConvolutionVersion.Naive || filter.R > Conv2dKernels.MaxSide
@@ -61,6 +76,10 @@ internal sealed partial class GpuConvolution(GpuBackend backend) : Convolution2d
         ReadOnlySpan<float> bias, Activation activation)
     {
         var filter = new Conv2dFilter(c, k, 2, 2, 2);
+        if (InHalf)
+        {
+            return new HalfConvolution(backend, filter, true, activation, weight, bias, HalfTile);
+        }
         return Version == GpuConvolutionVersion.Naive
             ? new DirectConvolution(backend, filter, true, activation, weight, bias, Conv2dKernels.NaiveTransposedKernels)
             : Precision != Precision.Fp32

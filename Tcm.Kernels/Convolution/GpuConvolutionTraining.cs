@@ -43,12 +43,12 @@ internal sealed partial class GpuConvolution
         var store = call.Store(f, null);
         if (Pointwise(f))
         {
-            Conv2dGradientKernels.ForwardPointwise.Launch(backend, Activation.None,
-                new() { A = filters, B = call.Pixels(k), C = store, K = k }, m, pixels, batch, Side);
+            Product(Conv2dGradientKernels.ForwardPointwise, Conv2dGradientKernels.TensorForwardPointwise, filters, call.Pixels(k),
+                store, k, m, pixels, batch);
             return;
         }
-        Conv2dGradientKernels.Forward.Launch(backend, Activation.None,
-            new() { A = filters, B = call.Patches(f, Taps(f.C / f.Groups, f)), C = store, K = k }, m, pixels, batch, Side);
+        Product(Conv2dGradientKernels.Forward, Conv2dGradientKernels.TensorForward, filters,
+            call.Patches(f, Taps(f.C / f.Groups, f)), store, k, m, pixels, batch);
     }
 
     private protected override void InputGradientCore(Conv2dShape shape, Slice dy, Slice w, Slice dx)
@@ -75,8 +75,8 @@ internal sealed partial class GpuConvolution
                 RowLength = 4 * f.C,
                 Vector = GpuBackend.Aligned4(w),
             };
-            Conv2dGradientKernels.InputShuffled.Launch(backend, Activation.None,
-                new() { A = matrix, B = call.Pixels(f.K), C = call.ShuffleStore(f.C, null), K = f.K }, 4 * f.C, pixels, batch, Side);
+            Product(Conv2dGradientKernels.InputShuffled, Conv2dGradientKernels.TensorInputShuffled, matrix, call.Pixels(f.K),
+                call.ShuffleStore(f.C, null), f.K, 4 * f.C, pixels, batch);
             return;
         }
         var filters = new TurnedFilterOperand
@@ -93,8 +93,8 @@ internal sealed partial class GpuConvolution
         var store = call.Store(f with { C = f.K, K = f.C }, null);
         if (Pointwise(f))
         {
-            Conv2dGradientKernels.InputPointwise.Launch(backend, Activation.None,
-                new() { A = filters, B = call.Pixels(m), C = store, K = k }, channels, inputs, batch, Side);
+            Product(Conv2dGradientKernels.InputPointwise, Conv2dGradientKernels.TensorInputPointwise, filters, call.Pixels(m),
+                store, k, channels, inputs, batch);
             return;
         }
         var patches = new OutputPatchOperand
@@ -109,8 +109,8 @@ internal sealed partial class GpuConvolution
             Stride = f.Stride,
             Padding = f.Padding,
         };
-        Conv2dGradientKernels.Input.Launch(backend, Activation.None,
-            new() { A = filters, B = patches, C = store, K = k }, channels, inputs, batch, Side);
+        Product(Conv2dGradientKernels.Input, Conv2dGradientKernels.TensorInput, filters, patches, store, k,
+            channels, inputs, batch);
     }
 
     private protected override void WeightGradientCore(Conv2dShape shape, Slice x, Slice dy, Slice dw)
@@ -157,9 +157,8 @@ internal sealed partial class GpuConvolution
         };
         if (Pointwise(f))
         {
-            Conv2dGradientKernels.WeightPointwise.Launch(backend, Activation.None,
-                new() { A = rows, B = Pixels(x, pixels, total, split, n, f.Groups), C = store, K = split }, m, n,
-                splits * f.Groups, Side);
+            Product(Conv2dGradientKernels.WeightPointwise, Conv2dGradientKernels.TensorWeightPointwise, rows,
+                Pixels(x, pixels, total, split, n, f.Groups), store, split, m, n, splits * f.Groups);
             return;
         }
         var patches = new PatchPixelOperand
@@ -177,8 +176,26 @@ internal sealed partial class GpuConvolution
             Stride = f.Stride,
             Padding = f.Padding,
         };
-        Conv2dGradientKernels.Weight.Launch(backend, Activation.None,
-            new() { A = rows, B = patches, C = store, K = split }, m, n, splits * f.Groups, Side);
+        Product(Conv2dGradientKernels.Weight, Conv2dGradientKernels.TensorWeight, rows, patches, store, split, m, n,
+            splits * f.Groups);
+    }
+
+    /// <summary>a (m,k) b (k,n) in the precision of products; k is at most the operands' own.</summary>
+    private void Product<TA, TB, TStore>(GemmFamily<TA, TB, TStore> plain, TensorFamily<TA, TB, TStore> tensor, TA a, TB b,
+        TStore store, int k, int m, int n, int batch)
+        where TA : struct, IGemmOperand, ITensorOperand
+        where TB : struct, IGemmOperand, ITensorOperand
+        where TStore : struct, IGemmStore, ITileStore
+    {
+        if (Precision == Precision.Fp32)
+        {
+            plain.Launch(backend, Activation.None, new() { A = a, B = b, C = store, K = k }, m, n, batch, Side);
+        }
+        else
+        {
+            tensor.Launch(backend, Precision, Activation.None, new() { A = a, B = b, C = store }, m, n, k, batch,
+                Math.Min(TensorTile, tensor.Tiles.Count - 1));
+        }
     }
 
     /// <summary>Pixels of a split, a multiple of 16: so many splits that every multiprocessor gets a few blocks.</summary>

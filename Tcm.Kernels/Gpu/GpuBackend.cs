@@ -7,6 +7,7 @@ using Tcm.Kernels.Attention;
 using Tcm.Kernels.Components;
 using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Elementwise;
+using Tcm.Kernels.HalfImages;
 using Tcm.Kernels.Images;
 using Tcm.Kernels.Indexing;
 using Tcm.Kernels.Losses;
@@ -34,6 +35,8 @@ internal sealed partial class GpuBackend : Backend
     private readonly GpuMemory _memory;
     private readonly PageLockedPool _host;
     private readonly CudaDriver? _driver;
+    private readonly string _tuningName;
+    private readonly MemoryBuffer1D<float, Stride1D.Dense> _nothing;
     private bool _disposed;
 
     /// <summary>Wraps any accelerator; the tests pass ILGPU's simulator.</summary>
@@ -74,6 +77,11 @@ internal sealed partial class GpuBackend : Backend
         Components = new GpuComponents(this);
         Losses = new GpuPixelLosses(this);
         Optimizers = new GpuParameterUpdates(this);
+        HalfOperations = new GpuHalfImages(this);
+        using var binding = accelerator.BindScoped();
+        _nothing = accelerator.Allocate1D<float>(64);
+        _tuningName = accelerator is CudaAccelerator cuda
+            ? TuningTable.Device(cuda.Architecture.Major, cuda.Architecture.Minor, cuda.NumMultiprocessors) : "";
     }
 
     /// <inheritdoc/>
@@ -142,6 +150,12 @@ internal sealed partial class GpuBackend : Backend
 
     /// <inheritdoc/>
     public override ImageInput Images { get; }
+
+    /// <inheritdoc/>
+    public override HalfImageOperations? HalfImages => Precision == Precision.Fp16 ? HalfOperations : null;
+
+    /// <summary>The same in any precision, for the ladder benchmark and the tests.</summary>
+    internal GpuHalfImages HalfOperations { get; }
 
     /// <inheritdoc/>
     public override ConnectedComponents Components { get; }

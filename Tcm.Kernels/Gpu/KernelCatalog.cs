@@ -2,6 +2,7 @@ using Tcm.Kernels.Attention;
 using Tcm.Kernels.Components;
 using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Elementwise;
+using Tcm.Kernels.HalfImages;
 using Tcm.Kernels.Images;
 using Tcm.Kernels.Indexing;
 using Tcm.Kernels.Losses;
@@ -30,9 +31,14 @@ internal static class KernelCatalog
         .. ActivationGradientKernels.All, .. RowGradientKernels.All, .. BatchNormKernels.All,
         .. BatchNormNaiveKernels.All, .. PoolingGradientKernels.All,
         .. ResamplingGradientKernels.All, .. EmbeddingGradientKernels.All, .. AttentionGradientKernels.All,
-        .. NaiveAttentionGradientKernels.All,
+        .. NaiveAttentionGradientKernels.All, .. HalfImageKernels.All, .. HalfGemmKernels.All,
+        .. SplitKernels.All, .. TensorAttentionKernels.All,
     ];
 
     /// <summary>Kernels that only the simulator runs, in place of those in inline PTX.</summary>
-    public static IReadOnlyList<GpuKernel> Emulated { get; } = [.. Conv2dKernels.Emulated(), .. MatrixKernels.Emulated()];
+    public static IReadOnlyList<GpuKernel> Emulated { get; } =
+    [
+        .. Conv2dKernels.Emulated(), .. Conv2dGradientKernels.Emulated(), .. MatrixKernels.Emulated(),
+        .. HalfGemmKernels.Emulated(), .. TensorAttentionKernels.Emulated(),
+    ];
 }

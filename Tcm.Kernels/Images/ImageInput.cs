@@ -26,12 +26,15 @@ public abstract class ImageInput
         ChannelNormalization normalization, Slice y)
     {
         const string op = "NormalizePad";
-        Check.That(h > 0 && w > 0 && paddedH >= h && paddedW >= w && rowStride >= 3 * w
-            && rgb.Length >= (long)(h - 1) * rowStride + 3L * w,
-            $"{op}: {rgb.Length} bytes for {h}x{w} pixels, rows {rowStride} apart, padded to {paddedH}x{paddedW}");
+        CheckPicture(op, rgb, rowStride, h, w, paddedH, paddedW);
         Check.Length(op, "y", y, 3L * paddedH * paddedW);
         NormalizePadCore(rgb, rowStride, h, w, paddedH, paddedW, normalization, y);
     }
+
+    internal static void CheckPicture(string op, ReadOnlySpan<byte> rgb, int rowStride, int h, int w, int paddedH, int paddedW) =>
+        Check.That(h > 0 && w > 0 && paddedH >= h && paddedW >= w && rowStride >= 3 * w
+            && rgb.Length >= (long)(h - 1) * rowStride + 3L * w,
+            $"{op}: {rgb.Length} bytes for {h}x{w} pixels, rows {rowStride} apart, padded to {paddedH}x{paddedW}");
 
     private protected abstract void NormalizePadCore(ReadOnlySpan<byte> rgb, int rowStride, int h, int w, int paddedH,
         int paddedW, ChannelNormalization normalization, Slice y);

@@ -80,9 +80,14 @@ internal readonly struct EmulatedTf32Core : ITensorCore
     public static void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from) =>
         group.Shared[to] = source[from];
 
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        group.Shared[to] = inside ? source[from] : default;
+
     public static void Commit() { }
 
     public static void WaitForAllButOne() { }
+
+    public static void WaitForAll() { }
 }
 
 /// <summary>Emulated half precision.</summary>
@@ -104,9 +109,14 @@ internal readonly struct EmulatedFp16Core : ITensorCore
     public static void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from) =>
         group.Shared[to] = source[from];
 
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        group.Shared[to] = inside ? source[from] : default;
+
     public static void Commit() { }
 
     public static void WaitForAllButOne() { }
+
+    public static void WaitForAll() { }
 }
 
 /// <summary>Emulated bfloat16.</summary>
@@ -128,7 +138,12 @@ internal readonly struct EmulatedBf16Core : ITensorCore
     public static void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from) =>
         group.Shared[to] = source[from];
 
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        group.Shared[to] = inside ? source[from] : default;
+
     public static void Commit() { }
 
     public static void WaitForAllButOne() { }
+
+    public static void WaitForAll() { }
 }

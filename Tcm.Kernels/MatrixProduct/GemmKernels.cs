@@ -24,8 +24,9 @@ internal struct GemmArgs<TA, TB, TStore>
     public TStore C;
     public int K;
 
-    /// <summary>Blocks along M and N; the grid is tilesM * tilesN * batch.</summary>
+    /// <summary>Blocks along M and N; the grid is tilesM * tilesN * batch * splits.</summary>
     public int TilesM, TilesN;
+    public SplitPlace Split;
 }
 
 // Tiled matrix product, the engine behind linear layers, batched products and implicit-GEMM convolution.
@@ -34,6 +35,7 @@ internal struct GemmArgs<TA, TB, TStore>
 //   where the result goes are generic struct arguments, so each use is its own straight-line kernel.
 //   Tile64    64x64 block, 4x4 per thread: 16 FMA for 2 LDS.128. Small results, where blocks are scarce.
 //   Tile128   128x128 block, 8x8 per thread in four quadrants 64 apart: 64 FMA for 4 LDS.128. Large results.
+//   Either with k cut into parts (SplitKernels) where a result has fewer blocks than the device multiprocessors.
 internal static class GemmKernels
 {
     public const int GroupSize = 256;
@@ -51,15 +53,17 @@ internal static class GemmKernels
         int n = block % args.TilesN * 64;
         block /= args.TilesN;
         int m = block % args.TilesM * 64;
-        int batch = block / args.TilesM;
+        block /= args.TilesM;
+        int split = block / args.Split.Batch, batch = block - split * args.Split.Batch;
+        int first = split * args.Split.Length, end = args.Split.End(first, args.K);
 
         var a = args.A.Start(batch, m, thread);
         var b = args.B.Start(batch, n, thread);
-        var nextA = args.A.Fetch(a, 0, thread);
-        var nextB = args.B.Fetch(b, 0, thread);
+        var nextA = args.A.Fetch(a, first, thread);
+        var nextB = args.B.Fetch(b, first, thread);
         var tile = default(Tile4x4);
         int buffer = 0;
-        for (int k0 = 0; k0 < args.K; k0 += Slab.K)
+        for (int k0 = first; k0 < end; k0 += Slab.K)
         {
             var slabA = shared.SubView(buffer, Slab.Length4).AsAligned(16);
             var slabB = shared.SubView(buffer + Slab.Length4, Slab.Length4).AsAligned(16);
@@ -67,7 +71,7 @@ internal static class GemmKernels
             TB.Put(slabB, thread, nextB);
             // One barrier a step: the other buffer was last read before the previous one.
             Group.Barrier();
-            if (k0 + Slab.K < args.K)
+            if (k0 + Slab.K < end)
             {
                 nextA = args.A.Fetch(a, k0 + Slab.K, thread);
                 nextB = args.B.Fetch(b, k0 + Slab.K, thread);
@@ -80,7 +84,7 @@ internal static class GemmKernels
             Step64(ref tile, rows, columns, 12);
             buffer = 2 * Slab.Length4 - buffer;
         }
-        args.C.Store<TActivation>(batch, m + thread / 16 * 4, n + thread % 16 * 4, tile);
+        Finish<TA, TB, TStore, TActivation>(args, split, batch, m + thread / 16 * 4, n + thread % 16 * 4, 16, tile);
     }
 
     /// <summary>A block of 128x128: quadrant (i, j) of a thread begins at row 64i + 4ty, column 64j + 4tx.</summary>
@@ -96,19 +100,21 @@ internal static class GemmKernels
         int n = block % args.TilesN * 128;
         block /= args.TilesN;
         int m = block % args.TilesM * 128;
-        int batch = block / args.TilesM;
+        block /= args.TilesM;
+        int split = block / args.Split.Batch, batch = block - split * args.Split.Batch;
+        int begin = split * args.Split.Length, end = args.Split.End(begin, args.K);
 
         var a0 = args.A.Start(batch, m, thread);
         var a1 = args.A.Start(batch, m + 64, thread);
         var b0 = args.B.Start(batch, n, thread);
         var b1 = args.B.Start(batch, n + 64, thread);
-        var nextA0 = args.A.Fetch(a0, 0, thread);
-        var nextA1 = args.A.Fetch(a1, 0, thread);
-        var nextB0 = args.B.Fetch(b0, 0, thread);
-        var nextB1 = args.B.Fetch(b1, 0, thread);
+        var nextA0 = args.A.Fetch(a0, begin, thread);
+        var nextA1 = args.A.Fetch(a1, begin, thread);
+        var nextB0 = args.B.Fetch(b0, begin, thread);
+        var nextB1 = args.B.Fetch(b1, begin, thread);
         Tile4x4 tile00 = default, tile01 = default, tile10 = default, tile11 = default;
         int buffer = 0;
-        for (int k0 = 0; k0 < args.K; k0 += Slab.K)
+        for (int k0 = begin; k0 < end; k0 += Slab.K)
         {
             var slabs = shared.SubView(buffer, 4 * Slab.Length4).AsAligned(16);
             TA.Put(slabs.SubView(0, Slab.Length4).AsAligned(16), thread, nextA0);
@@ -116,7 +122,7 @@ internal static class GemmKernels
             TB.Put(slabs.SubView(2 * Slab.Length4, Slab.Length4).AsAligned(16), thread, nextB0);
             TB.Put(slabs.SubView(3 * Slab.Length4, Slab.Length4).AsAligned(16), thread, nextB1);
             Group.Barrier();
-            if (k0 + Slab.K < args.K)
+            if (k0 + Slab.K < end)
             {
                 nextA0 = args.A.Fetch(a0, k0 + Slab.K, thread);
                 nextA1 = args.A.Fetch(a1, k0 + Slab.K, thread);
@@ -132,10 +138,29 @@ internal static class GemmKernels
             buffer = 4 * Slab.Length4 - buffer;
         }
         int row = m + thread / 16 * 4, column = n + thread % 16 * 4;
-        args.C.Store<TActivation>(batch, row, column, tile00);
-        args.C.Store<TActivation>(batch, row, column + 64, tile01);
-        args.C.Store<TActivation>(batch, row + 64, column, tile10);
-        args.C.Store<TActivation>(batch, row + 64, column + 64, tile11);
+        Finish<TA, TB, TStore, TActivation>(args, split, batch, row, column, 32, tile00);
+        Finish<TA, TB, TStore, TActivation>(args, split, batch, row, column + 64, 32, tile01);
+        Finish<TA, TB, TStore, TActivation>(args, split, batch, row + 64, column, 32, tile10);
+        Finish<TA, TB, TStore, TActivation>(args, split, batch, row + 64, column + 64, 32, tile11);
+    }
+
+    /// <summary>To the result, or to memory as one of several parts. The block's side is <paramref name="side4"/> fours.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Finish<TA, TB, TStore, TActivation>(GemmArgs<TA, TB, TStore> args, int split, int batch, int m, int n,
+        int side4, Tile4x4 tile)
+        where TA : struct, IGemmOperand
+        where TB : struct, IGemmOperand
+        where TStore : struct, IGemmStore
+        where TActivation : struct, IGpuActivation
+    {
+        if (args.Split.Splits > 1)
+        {
+            args.Split.Put(split, batch, m / 4, n / 4, args.TilesM * side4, args.TilesN * side4, tile);
+        }
+        else
+        {
+            args.C.Store<TActivation>(batch, m, n, tile);
+        }
     }
 
     /// <summary>Four steps of k, unrolled by hand: ILGPU's unroller is switched off.</summary>
@@ -173,16 +198,17 @@ internal static class GemmKernels
 }
 
 /// <summary>The instantiations of one use of <see cref="GemmKernels"/>: two tile sizes, one kernel an activation.</summary>
-internal sealed class GemmFamily<TA, TB, TStore>
+internal sealed class GemmFamily<TA, TB, TStore> : IProductFamily
     where TA : struct, IGemmOperand
     where TB : struct, IGemmOperand
-    where TStore : struct, IGemmStore
+    where TStore : struct, IGemmStore, ITileStore
 {
     private readonly GpuKernel<GemmArgs<TA, TB, TStore>>[] _tile64, _tile128;
 
     /// <summary>With every activation, or (plain) without any.</summary>
-    public GemmFamily(bool activations = true)
+    public GemmFamily(bool activations = true, [CallerMemberName] string name = "")
     {
+        Name = name;
         _tile64 = activations
             ? [Small<GpuIdentity>(), Small<GpuRelu>(), Small<GpuQuickGelu>(), Small<GpuGelu>(), Small<GpuSigmoid>()]
             : [Small<GpuIdentity>()];
@@ -191,17 +217,35 @@ internal sealed class GemmFamily<TA, TB, TStore>
             : [Large<GpuIdentity>()];
     }
 
+    public string Name { get; }
+
+    public IReadOnlyList<(int M, int N)> Tiles { get; } = [(64, 64), (128, 128)];
+
     public IEnumerable<GpuKernel> Kernels => _tile64.Concat(_tile128);
 
     /// <summary>Queues the product. <paramref name="side"/> is the block's side, 64 or 128, or 0 to choose by size.</summary>
     public void Launch(GpuBackend backend, Activation activation, GemmArgs<TA, TB, TStore> args, int m, int n, int batch,
         int side)
     {
-        side = side == 0 ? ChooseSide(backend.Multiprocessors, m, n, batch) : side;
+        int chosen = ChooseSide(backend.Multiprocessors, m, n, batch), steps = (args.K + Slab.K - 1) / Slab.K;
+        long blocks = (m + chosen - 1L) / chosen * ((n + chosen - 1) / chosen) * batch;
+        var shape = new ProductShape(Name, Precision.Fp32, m, n, args.K, batch);
+        var plan = backend.Plan(this, shape, steps,
+            new ProductPlan(chosen / 128, ProductPlan.ChooseSplits(backend.Multiprocessors, blocks, steps)));
+        // A rung that is asked for is itself, not a sum of parts.
+        plan = side == 0 ? plan : new ProductPlan(side / 128, Math.Max(1, backend.ForcedSplits));
+        side = Tiles[plan.Tile].M;
         args.TilesM = (m + side - 1) / side;
         args.TilesN = (n + side - 1) / side;
-        var kernels = side == 64 ? _tile64 : _tile128;
-        backend.Launch(kernels[(int)activation], (long)args.TilesM * args.TilesN * batch, args);
+        var kernel = (plan.Tile == 0 ? _tile64 : _tile128)[(int)activation];
+        var (each, splits) = ProductPlan.Cut(steps, plan.Splits);
+        var size4 = (args.TilesM * side / 4, args.TilesN * side / 4);
+        backend.Tuner?.Begin();
+        using var partial = SplitKernels.Reserve(backend, size4, batch, splits);
+        args.Split = SplitKernels.Place(backend, partial, each * Slab.K, batch, splits);
+        backend.Launch(kernel, (long)args.TilesM * args.TilesN * batch * splits, args);
+        SplitKernels.Finish(backend, args.C, activation, size4, args.Split);
+        backend.Tuner?.End(shape, plan);
     }
 
     /// <summary>The large tile only where its blocks still fill the device once and little of them is padding.</summary>

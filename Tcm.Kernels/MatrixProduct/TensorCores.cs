@@ -55,11 +55,17 @@ internal interface ITensorCore
     /// <summary>Starts to copy chunk <paramref name="from"/> of the source to chunk <paramref name="to"/> of the group.</summary>
     static abstract void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from);
 
+    /// <summary>As <see cref="Copy"/>; zeros unless <paramref name="inside"/>; the place must be valid anyway.</summary>
+    static abstract void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside);
+
     /// <summary>Ends a set of copies.</summary>
     static abstract void Commit();
 
     /// <summary>Waits until this thread's copies are done, those of the latest set excepted.</summary>
     static abstract void WaitForAllButOne();
+
+    /// <summary>Waits until this thread's copies are done.</summary>
+    static abstract void WaitForAll();
 }
 
 /// <summary>The inline PTX of <see cref="ITensorCore"/>; sm_80, PTX ISA 7.0. Operands must be locals.</summary>
@@ -85,11 +91,22 @@ internal static class TensorPtx
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Copy(uint to, long from) => CudaAsm.Emit("cp.async.cg.shared.global [%0], [%1], 16;", to, from);
 
+    // The last operand is the number of bytes that are read; the others become zeros.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyIf(uint to, long from, bool inside)
+    {
+        uint bytes = inside ? 16u : 0u;
+        CudaAsm.Emit("cp.async.cg.shared.global [%0], [%1], 16, %2;", to, from, bytes);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit() => CudaAsm.Emit("cp.async.commit_group;");
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void WaitForAllButOne() => CudaAsm.Emit("cp.async.wait_group 1;");
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WaitForAll() => CudaAsm.Emit("cp.async.wait_all;");
 }
 
 /// <summary>TF32: mma.sync.m16n8k8.</summary>
@@ -131,10 +148,17 @@ internal readonly struct Tf32Core : ITensorCore
         TensorPtx.Copy(group.Address + (uint)to * 16, sourceAddress + (long)from * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        TensorPtx.CopyIf(group.Address + (uint)to * 16, sourceAddress + (long)from * 16, inside);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit() => TensorPtx.Commit();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void WaitForAllButOne() => TensorPtx.WaitForAllButOne();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WaitForAll() => TensorPtx.WaitForAll();
 }
 
 /// <summary>IEEE half precision: mma.sync.m16n8k16.</summary>
@@ -178,10 +202,17 @@ internal readonly struct Fp16Core : ITensorCore
         TensorPtx.Copy(group.Address + (uint)to * 16, sourceAddress + (long)from * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        TensorPtx.CopyIf(group.Address + (uint)to * 16, sourceAddress + (long)from * 16, inside);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit() => TensorPtx.Commit();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void WaitForAllButOne() => TensorPtx.WaitForAllButOne();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WaitForAll() => TensorPtx.WaitForAll();
 }
 
 /// <summary>bfloat16: mma.sync.m16n8k16.</summary>
@@ -225,8 +256,15 @@ internal readonly struct Bf16Core : ITensorCore
         TensorPtx.Copy(group.Address + (uint)to * 16, sourceAddress + (long)from * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
+        TensorPtx.CopyIf(group.Address + (uint)to * 16, sourceAddress + (long)from * 16, inside);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit() => TensorPtx.Commit();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void WaitForAllButOne() => TensorPtx.WaitForAllButOne();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WaitForAll() => TensorPtx.WaitForAll();
 }

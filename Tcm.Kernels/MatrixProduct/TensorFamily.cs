@@ -1,23 +1,32 @@
+using System.Runtime.CompilerServices;
 using Tcm.Kernels.Gpu;
 
 namespace Tcm.Kernels.MatrixProduct;
 
 /// <summary>The instantiations of one use of <see cref="TensorGemmKernels"/>: three formats, three tiles.</summary>
-internal sealed class TensorFamily<TA, TB, TStore>
+internal sealed class TensorFamily<TA, TB, TStore> : IProductFamily
     where TA : struct, ITensorOperand
     where TB : struct, ITensorOperand
     where TStore : struct, ITileStore
 {
-    private readonly bool _activations;
+    private readonly bool _activations, _training;
     private readonly GpuKernel<TensorGemmArgs<TA, TB, TStore>>[] _kernels, _emulated;
 
-    /// <summary>With activations, or (plain) without any.</summary>
-    public TensorFamily(bool activations = true)
+    /// <summary>With activations, or (plain) without any; in training without half precision, in whose place TF32
+    /// is taken, and with square tiles alone.</summary>
+    public TensorFamily(bool activations = true, bool training = false, [CallerMemberName] string name = "")
     {
+        Name = name;
         _activations = activations;
-        _kernels = [.. Tiles<Tf32Core>(), .. Tiles<Fp16Core>(), .. Tiles<Bf16Core>()];
-        _emulated = [.. Tiles<EmulatedTf32Core>(), .. Tiles<EmulatedFp16Core>(), .. Tiles<EmulatedBf16Core>()];
+        _training = training;
+        _kernels = [.. Instances<Tf32Core>(), .. training ? [] : Instances<Fp16Core>(), .. Instances<Bf16Core>()];
+        _emulated = [.. Instances<EmulatedTf32Core>(), .. training ? [] : Instances<EmulatedFp16Core>(),
+            .. Instances<EmulatedBf16Core>()];
     }
+
+    public string Name { get; }
+
+    public IReadOnlyList<(int M, int N)> Tiles => _training ? TensorTiles.Square : TensorTiles.Sizes;
 
     /// <summary>Those for CUDA, in inline PTX.</summary>
     public IEnumerable<GpuKernel> Kernels => _kernels;
@@ -26,26 +35,41 @@ internal sealed class TensorFamily<TA, TB, TStore>
     public IEnumerable<GpuKernel> Emulated => _emulated;
 
     /// <summary>
-    /// Queues the product of a (m,k) and b (k,n). <paramref name="tile"/> is an index into <see cref="TensorTiles.Sizes"/>, or
+    /// Queues the product of a (m,k) and b (k,n). <paramref name="tile"/> is an index into <see cref="Tiles"/>, or
     /// negative to choose by size.
     /// </summary>
     public void Launch(GpuBackend backend, Precision precision, Activation activation, TensorGemmArgs<TA, TB, TStore> args, int m,
         int n, int k, int batch, int tile)
     {
         backend.RequireTensorCores(precision);
-        tile = tile < 0 ? TensorTiles.Choose(backend.Multiprocessors, m, n, batch) : tile;
-        var size = TensorTiles.Sizes[tile];
+        precision = precision == Precision.Fp16 && _training ? Precision.Tf32 : precision;
+        int chosen = TensorTiles.Choose(Tiles, backend.Multiprocessors, m, n, batch);
         int step = 4 * TensorFormats.ChunkValues(precision);
         args.Steps = (k + step - 1) / step;
+        var shape = new ProductShape(Name, precision, m, n, k, batch);
+        var plan = backend.Plan(this, shape, args.Steps, new ProductPlan(chosen, ProductPlan.ChooseSplits(backend.Multiprocessors,
+            TensorTiles.Blocks(Tiles[chosen], m, n, batch), args.Steps)));
+        plan = tile < 0 ? plan : new ProductPlan(tile, Math.Max(1, backend.ForcedSplits));
+        var size = Tiles[plan.Tile];
         args.TilesM = (m + size.M - 1) / size.M;
         args.TilesN = (n + size.N - 1) / size.N;
         args.Activation = (int)activation;
-        int index = (precision - Precision.Tf32) * TensorTiles.Sizes.Count + tile;
-        backend.Launch((backend.IsSimulator ? _emulated : _kernels)[index], (long)args.TilesM * args.TilesN * batch, args);
+        int format = precision == Precision.Bf16 && _training ? 1 : precision - Precision.Tf32;
+        int index = format * Tiles.Count + plan.Tile;
+        var kernel = (backend.IsSimulator ? _emulated : _kernels)[index];
+        var (each, splits) = ProductPlan.Cut(args.Steps, plan.Splits);
+        var size4 = (args.TilesM * size.M / 4, args.TilesN * size.N / 4);
+        backend.Tuner?.Begin();
+        using var partial = SplitKernels.Reserve(backend, size4, batch, splits);
+        args.Split = SplitKernels.Place(backend, partial, each, batch, splits);
+        backend.Launch(kernel, (long)args.TilesM * args.TilesN * batch * splits, args);
+        SplitKernels.Finish(backend, args.C, activation, size4, args.Split);
+        backend.Tuner?.End(shape, plan);
     }
 
-    private GpuKernel<TensorGemmArgs<TA, TB, TStore>>[] Tiles<TCore>() where TCore : struct, ITensorCore =>
-        [Kernel<TCore, Tile128x128>(), Kernel<TCore, Tile64x128>(), Kernel<TCore, Tile64x64>()];
+    private GpuKernel<TensorGemmArgs<TA, TB, TStore>>[] Instances<TCore>() where TCore : struct, ITensorCore =>
+        _training ? [Kernel<TCore, Tile128x128>(), Kernel<TCore, Tile64x64>()]
+            : [Kernel<TCore, Tile128x128>(), Kernel<TCore, Tile64x128>(), Kernel<TCore, Tile64x64>()];
 
     private GpuKernel<TensorGemmArgs<TA, TB, TStore>> Kernel<TCore, TTile>()
         where TCore : struct, ITensorCore

@@ -54,7 +54,8 @@ internal static class TensorFormats
         _ => Value(precision, Pair(precision, value, 0), 0),
     };
 
-    private static uint Pair(Precision precision, float low, float high) => precision == Precision.Fp16
+    /// <summary>Two values in a word.</summary>
+    public static uint Pair(Precision precision, float low, float high) => precision == Precision.Fp16
         ? Fp16(low) | Fp16(high) << 16
         : Bf16(low) | Bf16(high) << 16;
 

@@ -24,8 +24,11 @@ internal struct TensorGemmArgs<TA, TB, TStore>
     /// <summary>Steps of four chunks along k.</summary>
     public int Steps;
 
-    /// <summary>Blocks along M and N; the grid is tilesM * tilesN * batch.</summary>
+    /// <summary>Blocks along M and N; the grid is tilesM * tilesN * batch * splits.</summary>
     public int TilesM, TilesN;
+
+    /// <summary>Its length counts steps.</summary>
+    public SplitPlace Split;
 
     /// <summary>An <see cref="Activation"/>.</summary>
     public int Activation;
@@ -86,11 +89,15 @@ internal static class TensorGemmKernels
         int n = block % args.TilesN * TTile.N;
         block /= args.TilesN;
         int m = block % args.TilesM * TTile.M;
-        int batch = block / args.TilesM;
+        block /= args.TilesM;
+        int split = block / args.Split.Batch, batch = block - split * args.Split.Batch;
+        int begin = split * args.Split.Length, end = args.Split.End(begin, args.Steps);
 
         // A thread brings one chunk of A and of B a quarter of the threads' number of rows, twice where the tile has more.
         int rowA = Row<TTile, TA>(thread), chunkA = Chunk<TTile, TA>(thread), putA = Place(rowA, chunkA);
         int rowB = Row<TTile, TB>(thread), chunkB = Chunk<TTile, TB>(thread), putB = 4 * TTile.M + Place(rowB, chunkB);
+        chunkA += 4 * begin;
+        chunkB += 4 * begin;
         var a0 = args.A.Row(batch, m + rowA);
         var a1 = args.A.Row(batch, m + rowA + TTile.Threads / 4);
         var b0 = args.B.Row(batch, n + rowB);
@@ -98,7 +105,7 @@ internal static class TensorGemmKernels
         CopyRows<TCore, TTile, TA>(args.A, TTile.M, group, putA, a0, a1, chunkA);
         CopyRows<TCore, TTile, TB>(args.B, TTile.N, group, putB, b0, b1, chunkB);
         Commit<TCore, TA, TB>();
-        if (args.Steps > 1)
+        if (begin + 1 < end)
         {
             CopyRows<TCore, TTile, TA>(args.A, TTile.M, group, putA + 4 * (TTile.M + TTile.N), a0, a1, chunkA + 4);
             CopyRows<TCore, TTile, TB>(args.B, TTile.N, group, putB + 4 * (TTile.M + TTile.N), b0, b1, chunkB + 4);
@@ -122,7 +129,7 @@ internal static class TensorGemmKernels
         int loadB = 4 * TTile.M + Place(warpN + lane % 8 + lane / 16 * 8, lane / 8 % 2);
         Fragments32x32 top = default, bottom = default;
         int stage = 0;
-        for (int step = 0; step < args.Steps; step++)
+        for (int step = 0; step < end - begin; step++)
         {
             Put<TCore, TA>(group, stage + putA, nextA0);
             Put<TCore, TB>(group, stage + putB, nextB0);
@@ -139,14 +146,14 @@ internal static class TensorGemmKernels
                 TCore.WaitForAllButOne();
             }
             Group.Barrier();
-            if (step + 2 < args.Steps)
+            if (step + 2 < end - begin)
             {
                 int last = stage == 0 ? 8 * (TTile.M + TTile.N) : stage - 4 * (TTile.M + TTile.N);
                 CopyRows<TCore, TTile, TA>(args.A, TTile.M, group, last + putA, a0, a1, chunkA + 4 * step + 8);
                 CopyRows<TCore, TTile, TB>(args.B, TTile.N, group, last + putB, b0, b1, chunkB + 4 * step + 8);
             }
             Commit<TCore, TA, TB>();
-            if (step + 1 < args.Steps)
+            if (step + 1 < end - begin)
             {
                 nextA0 = Fetch<TCore, TA>(args.A, a0, chunkA + 4 * step + 4);
                 nextB0 = Fetch<TCore, TB>(args.B, b0, chunkB + 4 * step + 4);
@@ -164,7 +171,7 @@ internal static class TensorGemmKernels
             Multiply<TCore, TTile>(group, ref top, ref bottom, stage + (loadA ^ 2), stage + (loadB ^ 2));
             stage = stage == 8 * (TTile.M + TTile.N) ? 0 : stage + 4 * (TTile.M + TTile.N);
         }
-        Finish<TTile, TStore, TFunction>(args.C, function, group, top, bottom, batch, m, n, warpM, warpN);
+        Finish<TTile, TA, TB, TStore, TFunction>(args, function, group, top, bottom, split, batch, m, n, warpM, warpN);
     }
 
     /// <summary>Where chunk c of row r lies in a stage.</summary>
@@ -258,9 +265,11 @@ internal static class TensorGemmKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Finish<TTile, TStore, TFunction>(TStore store, TFunction function, TensorGroup group, Fragments32x32 top,
-        Fragments32x32 bottom, int batch, int m, int n, int warpM, int warpN)
+    private static void Finish<TTile, TA, TB, TStore, TFunction>(TensorGemmArgs<TA, TB, TStore> args, TFunction function,
+        TensorGroup group, Fragments32x32 top, Fragments32x32 bottom, int split, int batch, int m, int n, int warpM, int warpN)
         where TTile : struct, ITensorTile
+        where TA : struct, ITensorOperand
+        where TB : struct, ITensorOperand
         where TStore : struct, ITileStore
         where TFunction : struct, IGpuUnary
     {
@@ -292,7 +301,15 @@ internal static class TensorGemmKernels
                     Row2 = quads[at + 2 * pitch4],
                     Row3 = quads[at + 3 * pitch4],
                 };
-                store.Store(function, batch, m + first + row, n + column4 * 4, tile);
+                if (args.Split.Splits > 1)
+                {
+                    args.Split.Put(split, batch, (m + first + row) / 4, n / 4 + column4, args.TilesM * (TTile.M / 4),
+                        args.TilesN * (TTile.N / 4), tile);
+                }
+                else
+                {
+                    args.C.Store(function, batch, m + first + row, n + column4 * 4, tile);
+                }
             }
         }
     }

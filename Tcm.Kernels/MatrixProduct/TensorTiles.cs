@@ -60,18 +60,24 @@ internal static class TensorTiles
     /// <summary>M and N of the tiles, the largest first; the index is that of the kernels of a family.</summary>
     public static IReadOnlyList<(int M, int N)> Sizes { get; } = [(128, 128), (64, 128), (64, 64)];
 
+    /// <summary>Those of products in training.</summary>
+    public static IReadOnlyList<(int M, int N)> Square { get; } = [(128, 128), (64, 64)];
+
+    /// <summary>Blocks of a result.</summary>
+    public static long Blocks((int M, int N) tile, int m, int n, int batch) =>
+        (m + tile.M - 1L) / tile.M * ((n + tile.N - 1L) / tile.N) * batch;
+
     /// <summary>
     /// The largest tile whose blocks occupy every multiprocessor and that computes at most a quarter more than the smallest
     /// would; the smallest when there is none.
     /// </summary>
-    public static int Choose(int multiprocessors, int m, int n, int batch)
+    public static int Choose(IReadOnlyList<(int M, int N)> sizes, int multiprocessors, int m, int n, int batch)
     {
-        long Blocks(int tile) => (m + Sizes[tile].M - 1L) / Sizes[tile].M * ((n + Sizes[tile].N - 1L) / Sizes[tile].N) * batch;
-        long Area(int tile) => Blocks(tile) * Sizes[tile].M * Sizes[tile].N;
-        int last = Sizes.Count - 1;
+        long Area(int tile) => Blocks(sizes[tile], m, n, batch) * sizes[tile].M * sizes[tile].N;
+        int last = sizes.Count - 1;
         for (int tile = 0; tile < last; tile++)
         {
-            if (Blocks(tile) >= multiprocessors && Area(tile) * 4 <= Area(last) * 5)
+            if (Blocks(sizes[tile], m, n, batch) >= multiprocessors && Area(tile) * 4 <= Area(last) * 5)
             {
                 return tile;
             }

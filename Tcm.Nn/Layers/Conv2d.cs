@@ -117,8 +117,31 @@ internal static class PreparedForward
         {
             throw new ShapeException($"Conv2d: residual {residual.Shape}, result {shape}");
         }
+        // Floats that a layer of few channels gave become halves again.
+        if (x.Format == TensorFormat.HalfImage || (conv.TakesHalfImages && x.Backend.HalfImages is not null))
+        {
+            return RunHalf(conv, x, residual, shape, overwrite);
+        }
         var y = overwrite ? residual!.Share() : new Tensor(x.Backend, shape);
         x.Backend.Convolution.Run(conv, new ImageBatch(s[0], s[2], s[3]), x.Data, y.Data, residual?.Data);
         return y;
+    }
+
+    private static Tensor RunHalf(PreparedConvolution conv, Tensor x, Tensor? residual, Shape shape, bool overwrite)
+    {
+        using var scope = TensorScope.Begin();
+        if (!conv.TakesHalfImages || x.Backend.HalfImages is not { } half)
+        {
+            // Groups of more than one channel, or filters beyond what the kernels describe.
+            var result = Run(conv, Functional.ToFloat(x), residual is null ? null : Functional.ToFloat(residual));
+            return scope.Keep(Functional.ToHalfImage(result));
+        }
+        var format = conv.GivesPlanes ? TensorFormat.Float : TensorFormat.HalfImage;
+        var added = residual is null || residual.Format == format ? residual
+            : conv.GivesPlanes ? Functional.ToFloat(residual) : Functional.ToHalfImage(residual);
+        var y = overwrite && ReferenceEquals(added, residual) ? residual!.Share() : new Tensor(x.Backend, shape, format);
+        var image = Functional.ToHalfImage(x);
+        half.Convolve(conv, new ImageBatch(x.Shape[0], x.Shape[2], x.Shape[3]), image.RawData, y.RawData, added?.RawData);
+        return scope.Keep(y);
     }
 }

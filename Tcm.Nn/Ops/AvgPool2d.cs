@@ -9,6 +9,10 @@ public static partial class Functional
     public static Tensor AvgPool2d(Tensor x, int kernel)
     {
         Rank("AvgPool2d", x, 4, "(N,C,H,W)");
+        if (IsHalf(x))
+        {
+            return HalfAvgPool2d(x, kernel);
+        }
         var s = x.Shape;
         var y = new Tensor(x.Backend, [s[0], s[1], s[2] / kernel, s[3] / kernel]);
         x.Backend.Pooling.Forward(s[0] * s[1], s[2], s[3], kernel, x.Data, y.Data);

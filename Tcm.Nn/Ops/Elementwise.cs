@@ -98,6 +98,10 @@ public static partial class Functional
     private static Tensor Binary(BinaryOp op, Tensor a, Tensor b)
     {
         SameBackend(op.ToString(), a, b);
+        if (op == BinaryOp.Add && IsHalf(a))
+        {
+            return HalfAdd(a, b);
+        }
         if (!IsTail(a.Shape, b.Shape))
         {
             throw new ShapeException($"{op}: b {b.Shape} is not the tail of a {a.Shape}");

@@ -10,6 +10,10 @@ public static partial class Functional
     public static Tensor Interpolate(Tensor x, int height, int width, ResizeMode mode)
     {
         Rank("Interpolate", x, 4, "(N,C,H,W)");
+        if (IsHalf(x))
+        {
+            return HalfInterpolate(x, height, width, mode);
+        }
         var s = x.Shape;
         var y = new Tensor(x.Backend, [s[0], s[1], height, width]);
         x.Backend.Resampling.Resize(mode, new ResizeShape(s[0], s[1], s[2], s[3], height, width), x.Data, y.Data);
@@ -36,6 +40,11 @@ public static partial class Functional
         {
             throw new ShapeException($"{op}: sum {t}, x {s}");
         }
+        if (IsHalf(sum) && IsHalf(x))
+        {
+            HalfOf(x.Backend).Resize(mode, x.HalfShape, sum.HalfShape, 0, x.RawData, sum.RawData, accumulate: true);
+            return sum;
+        }
         x.Backend.Resampling.Resize(mode, new ResizeShape(s[0], s[1], s[2], s[3], t[2], t[3]), x.Data, sum.Data, true);
         return Tape.Of(sum, x) is { } tape ? RecordAddUpsampled(tape, sum, x, mode) : sum;
     }
@@ -52,6 +61,10 @@ public static partial class Functional
             Rank("ConcatResized", x, 4, "(N,C,H,W)");
             SameBackend("ConcatResized", x, parts[0]);
             channels += x.Shape[1];
+        }
+        if (IsHalf(parts[0]))
+        {
+            return HalfConcatResized(parts, [n, channels, height, width], mode);
         }
         var y = new Tensor(parts[0].Backend, [n, channels, height, width]);
         long image = (long)channels * height * width;

@@ -42,6 +42,12 @@ public static partial class Functional
         }
         int[] sizes = s.ToArray();
         sizes[1] += t[1];
+        if (IsHalf(a))
+        {
+            return HalfConcat(a, b, new Shape(sizes));
+        }
+        using var converted = IsHalf(b) ? ToFloat(b) : null;
+        b = converted ?? b;
         var y = new Tensor(a.Backend, new Shape(sizes));
         long runA = a.Length / s[0], runB = b.Length / s[0];
         a.Backend.Indexing.CopyRuns(s[0], runA, a.Data, runA, y.Data, runA + runB);

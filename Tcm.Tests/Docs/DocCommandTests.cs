@@ -45,6 +45,7 @@ public sealed partial class DocCommandTests(DocSandbox sandbox) : IClassFixture<
         ["network"] = (["--height", "64", "--width", "64", "--repeats", "1", "--weights", "weights/tcm-db-s.safetensors"], ""),
         ["convolution"] = (["--height", "64", "--width", "64", "--rounds", "1", "--weights", "weights/tcm-db-s.safetensors"], ""),
         ["kernels"] = (["--family", "reduction", "--device", "cpu"], ""),
+        ["tune"] = (null, "wants a CUDA device; its parts are tested by ProductTunerTests"),
         ["soak"] = (["--images", "4", "--callers", "2", "--short-side", "64", "--rounds", "1", "--alone", "--weights", "weights/tcm-db-s.safetensors"], ""),
         ["fuzz"] = (["--seconds", "0.02"], ""),
         ["kills"] = (null, "KilledRunTests kills four times"),

@@ -51,9 +51,11 @@ public sealed class GpuParityTests
         Choose(backend, family, version);
         bool simulated = device == "simulator";
         var failures = new List<string>();
-        var precision = IsTensor(version) ? Enum.Parse<Precision>(version) : Precision.Fp32;
+        var precision = PrecisionOf(version);
         var shared = simulated ? GpuCases.Small(family, version) : KernelCases.Families[family];
         // The simulator is slow: there each shared case gets one of the two alignments, the tile cases both.
+        // Large logits are what half a bit decides about.
+        shared = shared.Where(c => precision == Precision.Fp32 || !c.Name.Contains("Scale = 20", StringComparison.Ordinal));
         var runs = shared.SelectMany((c, i) => simulated
                 ? new[] { (c, i % 2 == 0 ? AlignedGuard : OddGuard) }
                 : [(c, AlignedGuard), (c, OddGuard)])
@@ -62,7 +64,7 @@ public sealed class GpuParityTests
         {
             using var loaded = new LoadedCase(kernelCase, backend, guard);
             loaded.Run();
-            if ((Mismatch(kernelCase, loaded.Output(), Unit(precision)) ?? loaded.Damage()) is { } failure)
+            if ((Mismatch(kernelCase, loaded.Output(), Unit(precision), IsHalf(version)) ?? loaded.Damage()) is { } failure)
             {
                 failures.Add($"{failure} (guard {guard})");
             }
@@ -163,13 +165,20 @@ public sealed class GpuParityTests
     private static string[] VersionsOf(string family) => family switch
     {
         "Convolution" => Enum.GetNames<GpuConvolutionVersion>(),
-        "ConvolutionTraining" => [.. Enum.GetNames<GpuConvolutionVersion>().Where(v => !IsTensor(v))],
+        "ConvolutionTraining" => [.. Enum.GetNames<GpuConvolutionVersion>().Where(v => PrecisionOf(v) != Precision.Fp16)],
         "MatrixProduct" => Enum.GetNames<GpuMatrixVersion>(),
+        "Attention" => Enum.GetNames<GpuAttentionVersion>(),
         "Images" or "Losses" or "Optimizers" => [nameof(GpuVersion.Auto)],
         _ => Enum.GetNames<GpuVersion>(),
     };
 
-    private static bool IsTensor(string version) => Enum.GetNames<Precision>().Contains(version);
+    private static bool IsTensor(string version) => PrecisionOf(version) != Precision.Fp32;
+
+    private static bool IsHalf(string version) =>
+        version is nameof(GpuConvolutionVersion.Half) or nameof(GpuConvolutionVersion.HalfNaive);
+
+    private static Precision PrecisionOf(string version) => IsHalf(version) ? Precision.Fp16
+        : Enum.TryParse(version, out Precision precision) ? precision : Precision.Fp32;
 
     /// <summary>Training has three operations a shape, and at sizes for the simulator its default is the 64x64 block.</summary>
     private static bool IsRepeated(string family, string version) =>
@@ -178,7 +187,7 @@ public sealed class GpuParityTests
     internal static void Choose(GpuBackend backend, string family, string version)
     {
         var simple = Enum.TryParse(version, out GpuVersion parsed) ? parsed : GpuVersion.Auto;
-        ((GpuAttention)backend.Attention).Version = simple;
+        ((GpuAttention)backend.Attention).Version = Enum.TryParse(version, out GpuAttentionVersion attention) ? attention : default;
         ((GpuNormalization)backend.Normalization).Version = simple;
         ((GpuBatchNormalization)backend.BatchNormalization).Version = simple;
         ((GpuElementwise)backend.Elementwise).Version = simple;
@@ -206,16 +215,17 @@ public sealed class GpuParityTests
 
     /// <summary>
     /// Factors with relative errors of up to <paramref name="unit"/>, equally distributed, move a sum of products by 0.8 units
-    /// of its size (standard deviation); ten times that is allowed.
+    /// of its size (standard deviation); ten times that is allowed. Results in half precision are rounded once more.
     /// </summary>
-    private static string? Mismatch(KernelCase kernelCase, float[] actual, double unit)
+    private static string? Mismatch(KernelCase kernelCase, float[] actual, double unit, bool roundsResult)
     {
         float[] expected = KernelCases.Expected(kernelCase);
         double rounding = 8 * unit * Math.Max(1, Math.Sqrt(expected.Average(e => (double)e * e)));
         for (int i = 0; i < expected.Length; i++)
         {
             double error = Math.Abs((double)actual[i] - expected[i]);
-            if (!(error <= rounding + kernelCase.Atol + kernelCase.Rtol * Math.Abs(expected[i])))
+            double relative = kernelCase.Rtol + (roundsResult ? unit : 0);
+            if (!(error <= rounding + kernelCase.Atol + relative * Math.Abs(expected[i])))
             {
                 return $"{kernelCase.Name}: value {i} of {expected.Length} is {actual[i]}, expected {expected[i]}";
             }

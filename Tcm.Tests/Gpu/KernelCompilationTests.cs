@@ -6,6 +6,7 @@ using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using Tcm.Kernels.Attention;
 using Tcm.Kernels.Gpu;
+using Tcm.Kernels.HalfImages;
 using Tcm.Kernels.MatrixProduct;
 
 namespace Tcm.Tests.Gpu;
@@ -54,7 +55,8 @@ public sealed class KernelCompilationTests
     public void Products_on_tensor_cores_are_made_of_their_instructions(int architecture)
     {
         var tensor = Compile(architecture).Where(t => t.Key.Method.DeclaringType == typeof(TensorGemmKernels)).ToList();
-        Assert.Equal(8 * 3 * TensorTiles.Sizes.Count, tensor.Count);
+        // Eight uses in three formats, and seven of training in two.
+        Assert.Equal(8 * 3 * TensorTiles.Sizes.Count + 7 * 2 * TensorTiles.Square.Count, tensor.Count);
         foreach (var (kernel, ptx) in tensor)
         {
             var types = kernel.Method.GetGenericArguments();
@@ -91,6 +93,77 @@ public sealed class KernelCompilationTests
             void Check(int expected, string instruction) => Assert.True(expected == PtxLint.Count(ptx, instruction),
                 $"{kernel}: {PtxLint.Count(ptx, instruction)} {instruction}, expected {expected}");
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Products_of_half_images_never_pass_registers(int architecture)
+    {
+        var half = Compile(architecture).Where(t => t.Key.Method.Name == nameof(HalfGemmKernels.Layer)
+            && t.Key.Method.DeclaringType == typeof(HalfGemmKernels)).ToList();
+        Assert.Equal(5 * 3, half.Count);
+        foreach (var (kernel, ptx) in half)
+        {
+            var tile = kernel.Method.GetGenericArguments()[1];
+            int m = tile == typeof(HalfTile64x64) ? 64 : 128, n = tile == typeof(HalfTile128x128) ? 128 : 64;
+            // Two steps of 16 values of k: fragments of 16x8 of the warp's part, and what they are loaded by.
+            int warpM = m / 2, warpN = n / 2;
+            Check(2 * (warpM / 16) * (warpN / 8), "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32");
+            Check(2 * (warpM + warpN) / 16, "ldmatrix.sync.aligned.m8n8.x4.shared.b16");
+            Check(3 * (m + n) / 32, "cp.async.cg.shared.global");
+            Check(3, "cp.async.commit_group");
+            Check(1, "cp.async.wait_group");
+            Check(1, "cp.async.wait_all");
+            Check(3, "bar.sync");
+            // Shared memory is written by copies, and by the sums at the end.
+            Check(warpM * warpN / 64, "st.shared.v2.f32");
+            Check(warpM * warpN / 64, "st.shared");
+            Check(2, "ld.shared.v4.f32");
+            Assert.Equal(3 * 64 * (m + n), PtxLint.SharedBytes(ptx));
+            AssertTypedAccess(kernel, ptx);
+
+            void Check(int expected, string instruction) => Assert.True(expected == PtxLint.Count(ptx, instruction),
+                $"{kernel}: {PtxLint.Count(ptx, instruction)} {instruction}, expected {expected}");
+        }
+    }
+
+    [Fact]
+    public void Halves_are_converted_by_the_instructions_for_it()
+    {
+        foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.DeclaringType == typeof(HalfImageKernels)
+            && t.Key.Method.Name != nameof(HalfImageKernels.Concat)))
+        {
+            string name = kernel.Method.Name;
+            Assert.True(name == nameof(HalfImageKernels.ToPlanes) || PtxLint.Count(ptx, "cvt.rn.f16x2.f32") >= 4,
+                $"{kernel} rounds otherwise");
+            bool reads = name is not (nameof(HalfImageKernels.FromPlanes) or nameof(HalfImageKernels.NormalizePad));
+            Assert.True(!reads || PtxLint.Count(ptx, "cvt.f32.f16") >= 8, $"{kernel} widens otherwise");
+            int wide = PtxLint.Count(ptx, "ld.global.v4") + PtxLint.Count(ptx, "st.global.v4");
+            Assert.True(wide >= 1, $"{kernel}: no 128-bit access");
+            // The emulation of rounding is behind branches that are always taken, which ptxas removes with it.
+            int emulated = ptx.Split("1199566848").Length - 1;
+            Assert.True(2 * PtxLint.Count(ptx, "mov.pred") >= emulated, $"{kernel} emulates rounding");
+        }
+    }
+
+    [Theory]
+    [InlineData(nameof(Tf32Core), 8, 4)]
+    [InlineData(nameof(Fp16Core), 4, 2)]
+    [InlineData(nameof(Bf16Core), 4, 2)]
+    public void Attention_on_tensor_cores_keeps_scores_in_registers(string core, int widthSteps, int keySteps)
+    {
+        var (kernel, ptx) = Compile(90).Single(t => t.Key.Method.DeclaringType == typeof(TensorAttentionKernels)
+            && t.Key.Method.GetGenericArguments()[0].Name == core);
+        // The loop over the width stays one; that over 32 keys is written out, eight fragments of the result each.
+        Assert.Equal(4 + 8 * keySteps, PtxLint.Count(ptx, "mma.sync"));
+        Assert.Equal(3 + 4 * keySteps, PtxLint.Count(ptx, "ldmatrix.sync.aligned.m8n8.x4.shared.b16"));
+        Assert.Equal(2 * keySteps, widthSteps);
+        Assert.Equal(2, PtxLint.Count(ptx, "bar.sync"));
+        Assert.Equal(8, PtxLint.Count(ptx, "shfl.sync.bfly.b32"));
+        // Rounded queries, keys and values go in by 128 bits; nothing is read back but by ldmatrix.
+        Assert.Equal(3, PtxLint.Count(ptx, "st.shared"));
+        Assert.Equal(0, PtxLint.Count(ptx, "ld.shared"));
+        AssertTypedAccess(kernel, ptx);
     }
 
     private static bool IsPacked(Type operand) => (bool)operand.GetProperty(nameof(ITensorOperand.Packed))!.GetValue(null)!;
@@ -133,7 +206,8 @@ public sealed class KernelCompilationTests
             .Select(folder => Path.Combine(folder, "ptxas")).FirstOrDefault(File.Exists);
         Assert.SkipWhen(ptxas is null, "ptxas is not on the PATH");
         foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.Name is "Tile64" or "Tile128" or "Flash" or "FlashQuery"
-            or "FlashKeyValue" || t.Key.Method.DeclaringType == typeof(TensorGemmKernels)))
+            or "FlashKeyValue" or "FlashTensor" || t.Key.Method.DeclaringType == typeof(HalfGemmKernels)
+            || t.Key.Method.DeclaringType == typeof(TensorGemmKernels)))
         {
             Assert.Contains(" 0 bytes spill stores, 0 bytes spill loads", Assemble(ptxas!, ptx), StringComparison.Ordinal);
             Assert.NotNull(kernel);

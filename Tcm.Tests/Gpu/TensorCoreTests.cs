@@ -134,7 +134,7 @@ public sealed class TensorCoreTests
     [InlineData(132, 129, 129, 132, 2)] // nearly three quarters of larger tiles would be padding
     [InlineData(132, 1024, 1024, 3, 0)]
     public void The_tile_fits_the_shape(int multiprocessors, int m, int n, int batch, int tile) =>
-        Assert.Equal(tile, TensorTiles.Choose(multiprocessors, m, n, batch));
+        Assert.Equal(tile, TensorTiles.Choose(TensorTiles.Sizes, multiprocessors, m, n, batch));
 
     [Fact]
     public void Tiles_fit_shared_memory()
