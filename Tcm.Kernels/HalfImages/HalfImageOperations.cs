@@ -8,9 +8,13 @@ namespace Tcm.Kernels.HalfImages;
 /// What a network's image part is made of, on images that stay in half precision with their channels last
 /// (<see cref="HalfShape"/>): half the memory traffic of floats, and rows of an implicit product that are copied as they lie. Sums
 /// are FP32. A slice of such images counts 32-bit words and begins on 16 bytes, as all storage does. There are no gradients.
+/// Thread-safe as far as its backend is.
 /// </summary>
 public abstract class HalfImageOperations
 {
+    // Only Tcm derives from it, so that members can be added.
+    private protected HalfImageOperations() { }
+
     /// <summary>x (N,C,H,W), floats, rounded to y.</summary>
     public void FromPlanes(HalfShape shape, Slice x, Slice y)
     {
