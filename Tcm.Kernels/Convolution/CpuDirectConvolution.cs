@@ -13,8 +13,6 @@ namespace Tcm.Kernels.Convolution;
 internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution where T : struct, IFloatVector<T>
 {
     /// <summary>Panels of a task: what fits the first-level cache, more than one if the second-level cache has room.</summary>
-    internal static int DepthAtOnce = 256;
-    internal static int RunFloats = 6 * 1024;
     private const int PackedFloats = 6 * 1024, MostPackedFloats = 48 * 1024, MinPanels = 4, MaxPanels = 16, MaxGroups = 16;
 
     private readonly CpuBackend _backend;
@@ -183,47 +181,27 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
             int tiles = (last - first) * (whole / columns);
             bool fetch = Call.XBand == 0 && Im2col<T>.IsPointwise(Call.Shape.Filter);
             var ahead = new InputAhead(x + firstPixel + pixels, Call.XPlane, depth, fetch ? following : 0, tiles);
-            for (int from = 0; from < depth; from += DepthAtOnce)
+            for (int strip = first; strip < last; strip++)
             {
-                // The first block of the depth begins with bias and residual, each later one goes on from the sums before.
-                var part = new Part(from, Math.Min(DepthAtOnce, depth - from), from + DepthAtOnce >= depth);
-                int run = Math.Max(RunFloats / (part.Length * columns), 1) * columns;
-                for (int pixel = 0; pixel < pixels; pixel += run)
+                int channel = strip * Gemm<T>.Rows;
+                long offset = channel * (long)Call.YPlane;
+                int direct = channel + Gemm<T>.Rows <= Call.Shape.Filter.K ? whole : 0;
+                WholeTiles(ref ahead, channel, panels, direct, residual == null ? null : residual + offset, y + offset);
+                for (int pixel = direct; pixel < pixels; pixel += columns)
                 {
-                    int end = Math.Min(pixel + run, pixels);
-                    for (int strip = first; strip < last; strip++)
-                    {
-                        long offset = strip * Gemm<T>.Rows * (long)Call.YPlane;
-                        float* added = from > 0 ? y + offset : residual == null ? null : residual + offset;
-                        Strip(ref ahead, part, strip * Gemm<T>.Rows, panels, pixel, end, tile, added, y + offset);
-                    }
+                    PartOfTile(channel, panels.At(pixel), tile, Math.Min(columns, pixels - pixel),
+                        residual == null ? null : residual + offset + pixel, y + offset + pixel);
                 }
             }
         }
 
-        /// <summary>4 channels of pixels [from, end) of a group.</summary>
-        private readonly void Strip(ref InputAhead input, Part part, int channel, Panels panels, int from, int end, float* tile,
-            float* residual, float* y)
+        /// <summary>4 channels of the first pixels.</summary>
+        private readonly void WholeTiles(ref InputAhead input, int channel, Panels panels, int pixels, float* residual, float* y)
         {
             int columns = Gemm<T>.Columns;
-            int whole = channel + Gemm<T>.Rows <= Call.Shape.Filter.K ? from + ((end - from) / columns * columns) : from;
-            WholeTiles(ref input, part, channel, panels, from, whole, residual, y);
-            for (int pixel = whole; pixel < end; pixel += columns)
-            {
-                PartOfTile(part, channel, panels.At(pixel, part.First), tile, Math.Min(columns, end - pixel),
-                    residual == null ? null : residual + pixel, y + pixel);
-            }
-        }
-
-        private readonly void WholeTiles(ref InputAhead input, Part part, int channel, Panels panels, int from, int end,
-            float* residual, float* y)
-        {
-            int columns = Gemm<T>.Columns;
-            float* a = Weight + ((long)channel * Depth) + (part.First * Gemm<T>.Rows);
-            float* bias = part.First == 0 && Call.Bias != null ? Call.Bias + channel : null;
+            float* a = Weight + ((long)channel * Depth), bias = Call.Bias == null ? null : Call.Bias + channel;
             bool ahead = Sse.IsSupported && Call.YBand == 0 && channel + (2 * Gemm<T>.Rows) <= Call.Shape.Filter.K;
-            bool relu = part.IsLast && Call.Activation == Activation.Relu;
-            for (int pixel = from; pixel < end; pixel += columns)
+            for (int pixel = 0; pixel < pixels; pixel += columns)
             {
                 float* added = residual == null ? null : residual + pixel;
                 if (ahead)
@@ -231,14 +209,13 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
                     Prefetch((added == null ? y + pixel : added) + (Gemm<T>.Rows * Call.YPlane));
                 }
                 input.FetchForTile();
-                Gemm<T>.TileTo(part.Length, a, panels.At(pixel, part.First), bias, false, added, y + pixel, Call.YPlane, relu);
+                Gemm<T>.TileTo(Depth, a, panels.At(pixel), bias, false, added, y + pixel, Call.YPlane, Call.Activation == Activation.Relu);
             }
-            if (part.IsLast && Call.Activation is not (Activation.None or Activation.Relu))
+            if (Call.Activation is not (Activation.None or Activation.Relu))
             {
-                y += from;
                 for (int row = 0; row < Gemm<T>.Rows; row++, y += Call.YPlane)
                 {
-                    Epilogue<T>.Row(y, 0, null, y, end - from, Call.Activation);
+                    Epilogue<T>.Row(y, 0, null, y, pixels, Call.Activation);
                 }
             }
         }
@@ -254,27 +231,22 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         }
 
         /// <summary>The last channels, or the last pixels: the same sums in the same order as of a whole tile.</summary>
-        private readonly void PartOfTile(Part part, int channel, Gemm<T>.StridedRows rows, float* tile, int pixels, float* residual,
-            float* y)
+        private readonly void PartOfTile(int channel, Gemm<T>.StridedRows rows, float* tile, int pixels, float* residual, float* y)
         {
             int columns = Gemm<T>.Columns, channels = Math.Min(Gemm<T>.Rows, Call.Shape.Filter.K - channel);
-            float* a = Weight + ((long)channel * Depth) + (part.First * Gemm<T>.Rows);
-            float* bias = part.First == 0 && Call.Bias != null ? Call.Bias + channel : null;
-            Gemm<T>.TileTo(part.Length, a, rows, bias, false, null, tile, columns, false);
+            float* a = Weight + ((long)channel * Depth), bias = Call.Bias == null ? null : Call.Bias + channel;
+            Gemm<T>.TileTo(Depth, a, rows, bias, false, null, tile, columns, false);
             for (int row = 0; row < channels; row++, tile += columns, y += Call.YPlane)
             {
-                Epilogue<T>.Row(tile, 0, residual, y, pixels, part.IsLast ? Call.Activation : Activation.None);
+                Epilogue<T>.Row(tile, 0, residual, y, pixels, Call.Activation);
                 residual = residual == null ? null : residual + Call.YPlane;
             }
         }
     }
 
-    /// <summary>A block of the depth.</summary>
-    private readonly record struct Part(int First, int Length, bool IsLast);
-
     /// <summary>Where the panel of a pixel begins, and how far its rows are apart.</summary>
     private readonly struct Panels(float* first, nint panel, nint row)
     {
-        public Gemm<T>.StridedRows At(int pixel, int depth) => new(first + (pixel / Gemm<T>.Columns * panel) + (depth * row), row);
+        public Gemm<T>.StridedRows At(int pixel) => new(first + (pixel / Gemm<T>.Columns * panel), row);
     }
 }

@@ -14,7 +14,7 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
     private const int Positions = WinogradTransforms.Products;
     private const int StripsPerBlock = WinogradFilters<T>.StripsPerBlock;
     private const int ChannelsPerBlock = StripsPerBlock * 4;
-    internal static int TilesPerBlock = 48;
+    private const int TilesPerBlock = 48;
     private const int SharedUpTo = 128;
     private const int ChannelsPerTask = 8;
     private const int PanelFloats = 6 * 1024;

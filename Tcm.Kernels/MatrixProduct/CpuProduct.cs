@@ -9,8 +9,6 @@ namespace Tcm.Kernels.MatrixProduct;
 internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
 {
     private const int StripsPerTask = 64;
-    internal static int DepthAtOnce = 256;
-    internal static int RunFloats = 6 * 1024;
     private const int MostPanels = 8, MostPanelFloats = 48 * 1024;
 
     private static int Columns => Gemm<T>.Columns;
@@ -155,55 +153,51 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
             int column = group * PanelsPerTask * columns, count = Math.Min(PanelsPerTask * columns, N - column);
             int firstStrip = stripBlock * StripsPerTask, lastStrip = Math.Min(firstStrip + StripsPerTask, Strips(M));
             float* tile = Scratch.Get(Gemm<T>.Rows * columns), panels = B + ((long)column * K);
-            for (int first = 0; first < K; first += DepthAtOnce)
+            for (int strip = firstStrip; strip < lastStrip; strip++)
             {
-                int run = Math.Max(RunFloats / (Math.Min(DepthAtOnce, K - first) * columns), 1) * columns;
-                for (int from = 0; from < count; from += run)
+                int row = strip * Gemm<T>.Rows, rows = Math.Min(Gemm<T>.Rows, M - row);
+                int whole = rows == Gemm<T>.Rows ? count / columns * columns : 0;
+                long offset = ((long)row * N) + column;
+                WholeTiles(row, column, whole, panels, offset);
+                for (int i = whole; i < count; i += columns)
                 {
-                    for (int strip = firstStrip; strip < lastStrip; strip++)
+                    Gemm<T>.Tile(K, A + ((long)row * K), panels + ((long)i * K), columns, tile, columns, first: true);
+                    for (int r = 0; r < rows; r++)
                     {
-                        int row = strip * Gemm<T>.Rows;
-                        Strip(row, column + from, Math.Min(run, count - from), first, panels + ((long)from * K), tile);
+                        Finish(tile + (r * columns), column + i, offset + ((long)r * N) + i, Math.Min(columns, count - i));
                     }
                 }
             }
         }
 
-        /// <summary>
-        /// A block of the depth for 4 rows of some columns. The first block begins with bias and residual, each later one goes on
-        /// from the sums before; whole tiles go straight to the result.
-        /// </summary>
-        private readonly void Strip(int row, int column, int count, int first, float* panels, float* tile)
+        /// <summary>4 rows of some columns, straight to the result.</summary>
+        private readonly void WholeTiles(int row, int column, int count, float* panels, long offset)
         {
-            int columns = Columns, rows = Math.Min(Gemm<T>.Rows, M - row), depth = Math.Min(DepthAtOnce, K - first);
-            int whole = rows == Gemm<T>.Rows ? count / columns * columns : 0;
-            bool last = first + depth == K, relu = last && Activation == Activation.Relu;
-            long offset = ((long)row * N) + column;
-            float* a = A + ((long)row * K) + (first * Gemm<T>.Rows), b = panels + ((long)first * columns), y = Y + offset;
-            float* bias = first > 0 || Bias == null ? null : Bias + column;
-            float* added = first > 0 ? y : Residual == null ? null : Residual + offset;
-            for (int i = 0; i < count; i += columns)
+            float* a = A + ((long)row * K), y = Y + offset;
+            for (int i = 0; i < count; i += Columns)
             {
-                var rowsOfB = new Gemm<T>.PanelRows(b + ((long)i * K));
-                float* biases = bias == null ? null : bias + i, sums = added == null ? null : added + i;
-                if (i < whole)
-                {
-                    Gemm<T>.TileTo(depth, a, rowsOfB, biases, true, sums, y + i, N, relu);
-                    continue;
-                }
-                Gemm<T>.TileTo(depth, a, rowsOfB, biases, true, null, tile, columns, false);
-                for (int r = 0; r < rows; r++)
-                {
-                    Epilogue<T>.Row(tile + (r * columns), 0f, sums == null ? null : sums + ((long)r * N), y + i + ((long)r * N),
-                        Math.Min(columns, count - i), last ? Activation : Activation.None);
-                }
+                Gemm<T>.TileTo(K, a, new Gemm<T>.PanelRows(panels + ((long)i * K)), Bias == null ? null : Bias + column + i, true,
+                    Residual == null ? null : Residual + offset + i, y + i, N, Activation == Activation.Relu);
             }
-            if (last && whole > 0 && Activation is not (Activation.None or Activation.Relu))
+            if (Activation is not (Activation.None or Activation.Relu))
             {
                 for (int r = 0; r < Gemm<T>.Rows; r++, y += N)
                 {
-                    Epilogue<T>.Row(y, 0f, null, y, whole, Activation);
+                    Epilogue<T>.Row(y, 0, null, y, count, Activation);
                 }
+            }
+        }
+
+        private readonly void Finish(float* sums, int column, long offset, int count)
+        {
+            float* residual = Residual == null ? null : Residual + offset;
+            if (Bias == null)
+            {
+                Epilogue<T>.Row(sums, 0f, residual, Y + offset, count, Activation);
+            }
+            else
+            {
+                Epilogue<T>.Row(sums, Bias + column, residual, Y + offset, count, Activation);
             }
         }
     }
