@@ -12,7 +12,7 @@ internal sealed class PickleReader
     private const int MaxStack = 1 << 20;
     private const int MaxMemo = 1 << 22;
     private const int MaxDimensions = 8;
-    private const int MaxRepeated = 1 << 16;
+    private const int MaxRepeated = 1 << 20;
     private static readonly object Mark = new();
 
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
@@ -191,7 +191,8 @@ internal sealed class PickleReader
         {
             throw Bad($"a tensor of shape [{string.Join(',', sizes)}] reaches beyond its storage of {storage.Length} elements");
         }
-        // Small views may repeat elements (expanded buffers do), but a few bytes must not stand for a large tensor.
+        // Views may repeat elements (expanded buffers do, and tables whose rows are alike), but a few bytes must not stand for a
+        // large tensor.
         return count <= Math.Max(storage.Length, MaxRepeated) ? new PickleTensor(storage, offset, sizes, strides)
             : throw Bad($"a tensor of shape [{string.Join(',', sizes)}] repeats a storage of {storage.Length} elements");
     }
