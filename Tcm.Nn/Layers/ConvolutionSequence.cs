@@ -52,9 +52,10 @@ public sealed class ConvolutionSequence
 
     private Tensor Run(Tensor x, Tensor? residual, bool overwrite)
     {
-        if (_chain is null)
+        // Images in half precision have kernels layer by layer.
+        if (_chain is null || x.Backend.HalfImages is not null)
         {
-            return Train(x, residual);
+            return LayerByLayer(x, residual, overwrite && _chain is not null);
         }
         var s = x.Shape;
         if (s.Rank != 4 || s[1] != _chain.C)
@@ -74,13 +75,13 @@ public sealed class ConvolutionSequence
         return y;
     }
 
-    private Tensor Train(Tensor x, Tensor? residual)
+    private Tensor LayerByLayer(Tensor x, Tensor? residual, bool overwrite)
     {
         using var scope = TensorScope.Begin();
         var y = x;
         for (int i = 0; i < _steps.Length; i++)
         {
-            y = _steps[i].Train(y, _steps[i].AddsUpsampled || (i == _steps.Length - 1 && !_upsamples) ? residual : null);
+            y = _steps[i].Run(y, _steps[i].AddsUpsampled || (i == _steps.Length - 1 && !_upsamples) ? residual : null, overwrite);
         }
         return scope.Keep(y);
     }
@@ -116,7 +117,8 @@ public sealed class ConvolutionSequence
         /// <summary>Average pooling with stride = kernel.</summary>
         public static Step AvgPool(int kernel) => new(null, null, kernel);
 
-        internal Tensor Train(Tensor x, Tensor? residual) => _convolution is not null ? _convolution.Forward(x, residual)
+        internal Tensor Run(Tensor x, Tensor? residual, bool overwrite) => _convolution is not null
+            ? overwrite && residual is not null ? _convolution.ForwardOnto(x, residual) : _convolution.Forward(x, residual)
             : _transposed is not null ? _transposed.Forward(x)
             : AddsUpsampled ? Functional.AddUpsampled(x, residual!, ResizeMode.Nearest) : Functional.AvgPool2d(x, _pooling);
     }

@@ -112,8 +112,9 @@ public sealed class GradientCheckTests
     [Fact]
     public void Every_operation_has_a_check()
     {
-        var operations = typeof(Functional).GetMethods().Where(m => m.ReturnType == typeof(Tensor) && m.Name != nameof(Functional.Activate))
-            .Select(m => m.Name).Distinct();
+        // Half precision is for inference alone.
+        string[] without = [nameof(Functional.Activate), nameof(Functional.ToHalfImage), nameof(Functional.ToFloat)];
+        var operations = typeof(Functional).GetMethods().Where(m => m.ReturnType == typeof(Tensor)).Select(m => m.Name).Except(without);
         Assert.All(operations, name => Assert.Contains(Checks.Keys, key => key.Split(' ', ',')[0] == name));
     }
 
