@@ -107,45 +107,15 @@ internal static class SmallFiles
     internal static byte[] Png(int width, int height, bool interlaced)
     {
         var file = new MemoryStream();
-        file.Write([0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10]);
-        byte[] header = new byte[13];
-        BinaryPrimitives.WriteInt32BigEndian(header, width);
-        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
-        (header[8], header[12]) = (1, (byte)(interlaced ? 1 : 0));
-        PngChunk(file, "IHDR", header);
+        PngWriter.Begin(file, width, height, 1, 0, interlaced);
         var packed = new MemoryStream();
         using (var zip = new ZLibStream(packed, CompressionLevel.SmallestSize, leaveOpen: true))
         {
             zip.Write(new byte[Math.Min(((width + 7) / 8 + 1) * (long)height, 130_000)]);
         }
-        PngChunk(file, "IDAT", packed.ToArray());
-        PngChunk(file, "IEND", []);
+        PngWriter.Chunk(file, "IDAT", packed.ToArray());
+        PngWriter.Chunk(file, "IEND", []);
         return file.ToArray();
-    }
-
-    private static void PngChunk(MemoryStream file, string type, byte[] data)
-    {
-        byte[] body = [.. Encoding.ASCII.GetBytes(type), .. data];
-        Span<byte> number = stackalloc byte[4];
-        BinaryPrimitives.WriteInt32BigEndian(number, data.Length);
-        file.Write(number);
-        file.Write(body);
-        BinaryPrimitives.WriteUInt32BigEndian(number, Crc(body));
-        file.Write(number);
-    }
-
-    private static uint Crc(byte[] data)
-    {
-        uint crc = uint.MaxValue;
-        foreach (byte value in data)
-        {
-            crc ^= value;
-            for (int bit = 0; bit < 8; bit++)
-            {
-                crc = (crc & 1) != 0 ? (crc >> 1) ^ 0xedb88320 : crc >> 1;
-            }
-        }
-        return ~crc;
     }
 
     /// <summary>Grey; a scan that ends at once, after which decoders fill in zeros.</summary>

@@ -17,7 +17,7 @@ internal static unsafe class CpuWinogradWeightGradient<T> where T : struct, IFlo
     /// <summary>Tiles that are multiplied at a time: enough that loading and storing sums costs little.</summary>
     private const int TileBlock = 64;
 
-    private const int Positions = WinogradTransforms.Products, StripRows = 4;
+    private const int Positions = WinogradTransforms.Products, StripRows = Gemm<T>.Rows;
     private const int WantedTasks = 8, MaxSegments = 32;
     private const long MaxSums = 4 << 20;
 

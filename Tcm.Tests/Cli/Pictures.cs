@@ -1,7 +1,6 @@
-using System.Buffers.Binary;
 using System.IO.Compression;
-using System.Text;
 using SkiaSharp;
+using Tcm.Bench.Fuzzing;
 
 namespace Tcm.Tests.Cli;
 
@@ -39,15 +38,10 @@ internal static class Pictures
     public static byte[] Png(int width, int height, byte depth, byte colour, byte[][] rows, byte[]? palette = null)
     {
         using var file = new MemoryStream();
-        file.Write([0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10]);
-        var header = new byte[13];
-        BinaryPrimitives.WriteInt32BigEndian(header, width);
-        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
-        (header[8], header[9]) = (depth, colour);
-        Chunk(file, "IHDR", header);
+        PngWriter.Begin(file, width, height, depth, colour);
         if (palette is not null)
         {
-            Chunk(file, "PLTE", palette);
+            PngWriter.Chunk(file, "PLTE", palette);
         }
         using var packed = new MemoryStream();
         using (var zip = new ZLibStream(packed, CompressionLevel.Optimal, leaveOpen: true))
@@ -58,33 +52,8 @@ internal static class Pictures
                 zip.Write(row);
             }
         }
-        Chunk(file, "IDAT", packed.ToArray());
-        Chunk(file, "IEND", []);
+        PngWriter.Chunk(file, "IDAT", packed.ToArray());
+        PngWriter.Chunk(file, "IEND", []);
         return file.ToArray();
-    }
-
-    private static void Chunk(Stream file, string type, byte[] data)
-    {
-        Span<byte> number = stackalloc byte[4];
-        BinaryPrimitives.WriteInt32BigEndian(number, data.Length);
-        file.Write(number);
-        byte[] body = [.. Encoding.ASCII.GetBytes(type), .. data];
-        file.Write(body);
-        BinaryPrimitives.WriteUInt32BigEndian(number, Crc(body));
-        file.Write(number);
-    }
-
-    private static uint Crc(byte[] data)
-    {
-        uint crc = uint.MaxValue;
-        foreach (byte value in data)
-        {
-            crc ^= value;
-            for (int bit = 0; bit < 8; bit++)
-            {
-                crc = (crc & 1) != 0 ? crc >> 1 ^ 0xedb88320 : crc >> 1;
-            }
-        }
-        return ~crc;
     }
 }
