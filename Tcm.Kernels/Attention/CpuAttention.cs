@@ -8,7 +8,7 @@ namespace Tcm.Kernels.Attention;
 /// Attention on the CPU, with online softmax over blocks of keys (FlashAttention, arXiv 2205.14135). A task is one head and
 /// some of its queries, in panels of three vectors. Everything is kept transposed, a lane for each query, so that maximum,
 /// exp and sum of the softmax run down the columns and never across lanes:
-///   S^T (keys x panel)  = K Q^T            both products by one register-tiled kernel, 4 x 3 vectors
+///   S^T (keys x panel)  = K Q^T            both products by the tile of <see cref="Gemm{T}"/>
 ///   O^T (width x panel) = O^T * exp(max - max') + V^T exp(S^T - max')
 /// Memory of a task: the packed block of K and V, one S^T, and Q^T and O^T of its panels.
 /// </summary>
@@ -60,7 +60,7 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
         public int Parts, PanelsPerPart;
         public float* Q, K, V, Y;
 
-        private static int Lanes => 3 * T.Count;
+        private static int Lanes => Gemm<T>.Columns;
 
         public readonly void Run(int task)
         {
@@ -90,7 +90,7 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
             {
                 int count = Math.Min(KeyBlock, last - start);
                 long row = (long)batch * Shape.Keys + start;
-                PackKeys(keys, K + row * Shape.KeyStride + column, Shape.KeyStride, count, depth);
+                Gemm<T>.PackStrips(K + row * Shape.KeyStride + column, Shape.KeyStride, 1, count, depth, keys);
                 PackValues(values, V + row * Shape.ValueStride + column, Shape.ValueStride, count, depth);
                 for (int panel = 0; panel < panels; panel++)
                 {
@@ -100,14 +100,14 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
                         continue;
                     }
                     float* s = states + panel * state;
-                    Product((count + 3) & ~3, depth, keys, depth, 1, s, scores, accumulate: false);
+                    Product((count + 3) & ~3, depth, keys, s, scores, accumulate: false);
                     if (Shape.Causal)
                     {
                         Mask(scores, count, firstQuery - start);
                     }
                     float* o = s + depth * Lanes;
                     Softmax(scores, count, o, width);
-                    Product(width, count, values, 1, 4, scores, o, accumulate: true);
+                    Product(width, count, values, scores, o, accumulate: true);
                 }
             }
             for (int panel = 0; panel < panels; panel++)
@@ -153,18 +153,7 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
             }
         }
 
-        /// <summary>(keys, depth), rows side by side and padded with zeros to a multiple of 4.</summary>
-        private static void PackKeys(float* target, float* source, int stride, int rows, int depth)
-        {
-            for (int row = 0; row < rows; row++, source += stride, target += depth)
-            {
-                new ReadOnlySpan<float>(source, depth).CopyTo(new Span<float>(target, depth));
-            }
-            new Span<float>(target, (((rows + 3) & ~3) - rows) * depth).Clear();
-        }
-
-        /// <summary>(depth/4, keys, 4), padded with zeros: what a tile of the product reads lies together, where whole rows
-        /// of 64 floats would all fall on the same few lines of the first-level cache.</summary>
+        /// <summary>V^T in strips (depth/4, keys, 4), padded with zeros.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void PackValues(float* target, float* source, int stride, int rows, int depth)
         {
@@ -194,99 +183,51 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
 
         /// <summary>scores = exp(scores - new maxima); O^T and sums are rescaled to the new maxima and sums extended.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Softmax(float* scores, int keys, float* o, int width)
-        {
-            int lanes = Lanes;
-            for (int column = 0; column < lanes; column += T.Count)
-            {
-                float* s = scores + column, maxima = o + width * lanes + column, sums = maxima + lanes;
-                T before = T.Load(maxima), max = before, other = before;
-                int key = 0;
-                for (; key <= keys - 2; key += 2)
-                {
-                    max = T.Max(T.Load(s + key * lanes), max);
-                    other = T.Max(T.Load(s + (key + 1) * lanes), other);
-                }
-                for (; key < keys; key++)
-                {
-                    max = T.Max(T.Load(s + key * lanes), max);
-                }
-                max = T.Max(max, other);
-                max.Store(maxima);
-                T rescale = VectorMath.Exp2(before - max), total = T.Load(sums) * rescale;
-                for (int d = 0; d < width; d++)
-                {
-                    float* value = o + d * lanes + column;
-                    (T.Load(value) * rescale).Store(value);
-                }
-                for (key = 0; key < keys; key++)
-                {
-                    T weight = VectorMath.Exp2(T.Load(s + key * lanes) - max);
-                    weight.Store(s + key * lanes);
-                    total += weight;
-                }
-                total.Store(sums);
-            }
-        }
-
-        /// <summary>
-        /// c (block x lanes) = a b, or += with <paramref name="accumulate"/>: b (depth x lanes). A tile of 4 rows
-        /// of a is 4*depth floats, its elements at row*aRow + k*aColumn.
-        /// It keeps 12 accumulators in registers; each step loads 3 vectors and broadcasts 4 floats.
-        /// </summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Product(int block, int depth, float* a, nint aRow, nint aColumn, float* b, float* c, bool accumulate)
+        private static void Softmax(float* scores, nint keys, float* o, nint width)
         {
             nint lanes = Lanes;
-            for (int row = 0; row < block; row += 4, a += 4 * depth, c += 4 * lanes)
+            float* maxima = o + width * lanes, sums = maxima + lanes, end = scores + keys * lanes;
+            TileRow<T> max = TileRow<T>.Load(maxima), rescale = max;
+            for (float* s = scores; s < end; s += lanes)
             {
-                T c00 = default, c01 = default, c02 = default, c10 = default, c11 = default, c12 = default;
-                T c20 = default, c21 = default, c22 = default, c30 = default, c31 = default, c32 = default;
-                if (accumulate)
-                {
-                    (c00, c01, c02) = (T.Load(c), T.Load(c + T.Count), T.Load(c + 2 * T.Count));
-                    (c10, c11, c12) = (T.Load(c + lanes), T.Load(c + lanes + T.Count), T.Load(c + lanes + 2 * T.Count));
-                    float* c2 = c + 2 * lanes;
-                    (c20, c21, c22) = (T.Load(c2), T.Load(c2 + T.Count), T.Load(c2 + 2 * T.Count));
-                    float* c3 = c2 + lanes;
-                    (c30, c31, c32) = (T.Load(c3), T.Load(c3 + T.Count), T.Load(c3 + 2 * T.Count));
-                }
-                float* left = a, right = b;
-                for (int k = depth; k > 0; k--)
-                {
-                    T b0 = T.Load(right), b1 = T.Load(right + T.Count), b2 = T.Load(right + 2 * T.Count);
-                    T value = T.Create(left[0]);
-                    c00 = T.MultiplyAdd(value, b0, c00);
-                    c01 = T.MultiplyAdd(value, b1, c01);
-                    c02 = T.MultiplyAdd(value, b2, c02);
-                    value = T.Create(left[aRow]);
-                    c10 = T.MultiplyAdd(value, b0, c10);
-                    c11 = T.MultiplyAdd(value, b1, c11);
-                    c12 = T.MultiplyAdd(value, b2, c12);
-                    value = T.Create(left[2 * aRow]);
-                    c20 = T.MultiplyAdd(value, b0, c20);
-                    c21 = T.MultiplyAdd(value, b1, c21);
-                    c22 = T.MultiplyAdd(value, b2, c22);
-                    value = T.Create(left[3 * aRow]);
-                    c30 = T.MultiplyAdd(value, b0, c30);
-                    c31 = T.MultiplyAdd(value, b1, c31);
-                    c32 = T.MultiplyAdd(value, b2, c32);
-                    left += aColumn;
-                    right += lanes;
-                }
-                float* row2 = c + 2 * lanes, row3 = row2 + lanes;
-                c00.Store(c);
-                c01.Store(c + T.Count);
-                c02.Store(c + 2 * T.Count);
-                c10.Store(c + lanes);
-                c11.Store(c + lanes + T.Count);
-                c12.Store(c + lanes + 2 * T.Count);
-                c20.Store(row2);
-                c21.Store(row2 + T.Count);
-                c22.Store(row2 + 2 * T.Count);
-                c30.Store(row3);
-                c31.Store(row3 + T.Count);
-                c32.Store(row3 + 2 * T.Count);
+                max.X = T.Max(T.Load(s), max.X);
+                max.Y = T.Max(T.Load(s + T.Count), max.Y);
+                max.Z = T.Max(T.Load(s + 2 * T.Count), max.Z);
+            }
+            max.Store(maxima);
+            rescale = Exp2(rescale, max);
+            for (float* value = o; value < maxima; value += lanes)
+            {
+                var scaled = TileRow<T>.Load(value);
+                (scaled.X, scaled.Y, scaled.Z) = (scaled.X * rescale.X, scaled.Y * rescale.Y, scaled.Z * rescale.Z);
+                scaled.Store(value);
+            }
+            TileRow<T> total = TileRow<T>.Load(sums);
+            (total.X, total.Y, total.Z) = (total.X * rescale.X, total.Y * rescale.Y, total.Z * rescale.Z);
+            for (float* s = scores; s < end; s += lanes)
+            {
+                var weight = Exp2(TileRow<T>.Load(s), max);
+                weight.Store(s);
+                (total.X, total.Y, total.Z) = (total.X + weight.X, total.Y + weight.Y, total.Z + weight.Z);
+            }
+            total.Store(sums);
+        }
+
+        /// <summary>2^(x - max)</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static TileRow<T> Exp2(TileRow<T> x, TileRow<T> max) => new()
+        {
+            X = VectorMath.Exp2(x.X - max.X),
+            Y = VectorMath.Exp2(x.Y - max.Y),
+            Z = VectorMath.Exp2(x.Z - max.Z),
+        };
+
+        /// <summary>c (rows x lanes) = a b, or += with <paramref name="accumulate"/>: a in strips (rows/4, depth, 4), b (depth x lanes).</summary>
+        private static void Product(int rows, int depth, float* a, float* b, float* c, bool accumulate)
+        {
+            for (int row = 0; row < rows; row += Gemm<T>.Rows, a += Gemm<T>.Rows * depth, c += Gemm<T>.Rows * Lanes)
+            {
+                Gemm<T>.Tile(depth, a, b, Lanes, c, Lanes, !accumulate);
             }
         }
     }

@@ -199,21 +199,23 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         private readonly void WholeTiles(ref InputAhead input, int channel, Panels panels, int pixels, float* residual, float* y)
         {
             int columns = Gemm<T>.Columns;
+            nint plane = Call.YPlane;
             float* a = Weight + ((long)channel * Depth), bias = Call.Bias == null ? null : Call.Bias + channel;
             bool ahead = Sse.IsSupported && Call.YBand == 0 && channel + (2 * Gemm<T>.Rows) <= Call.Shape.Filter.K;
+            bool relu = Call.Activation == Activation.Relu;
             for (int pixel = 0; pixel < pixels; pixel += columns)
             {
                 float* added = residual == null ? null : residual + pixel;
                 if (ahead)
                 {
-                    Prefetch((added == null ? y + pixel : added) + (Gemm<T>.Rows * Call.YPlane));
+                    Prefetch((added == null ? y + pixel : added) + (Gemm<T>.Rows * plane), plane);
                 }
                 input.FetchForTile();
-                Gemm<T>.TileTo(Depth, a, panels.At(pixel), bias, false, added, y + pixel, Call.YPlane, Call.Activation == Activation.Relu);
+                Gemm<T>.TileTo(Depth, a, panels.At(pixel), bias, false, added, y + pixel, plane, relu);
             }
             if (Call.Activation is not (Activation.None or Activation.Relu))
             {
-                for (int row = 0; row < Gemm<T>.Rows; row++, y += Call.YPlane)
+                for (int row = 0; row < Gemm<T>.Rows; row++, y += plane)
                 {
                     Epilogue<T>.Row(y, 0, null, y, pixels, Call.Activation);
                 }
@@ -221,9 +223,9 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         }
 
         /// <summary>What the next strip reads or writes: rows are a plane apart, which the hardware does not foresee.</summary>
-        private readonly void Prefetch(float* next)
+        private static void Prefetch(float* next, nint plane)
         {
-            for (int row = 0; row < Gemm<T>.Rows; row++, next += Call.YPlane)
+            for (int row = 0; row < Gemm<T>.Rows; row++, next += plane)
             {
                 Sse.Prefetch0(next);
                 Sse.Prefetch0(next + Gemm<T>.Columns - 1);

@@ -4,13 +4,13 @@ using System.Runtime.Intrinsics;
 namespace Tcm.Kernels.Cpu;
 
 /// <summary>512-bit vectors; the portable API keeps the code correct, and slow, where the processor has none.</summary>
-internal readonly unsafe struct Floats16(Vector512<float> value) : IFloatVector<Floats16>
+internal unsafe struct Floats16(Vector512<float> value) : IFloatVector<Floats16>
 {
     private const int ExponentBias = 127;
     private const int MagicBits = 0x4B400000;
     private const int RootHalfBits = 0x3F3504F3;
 
-    public readonly Vector512<float> Value = value;
+    public Vector512<float> Value = value;
 
     public static int Count => 16;
 
@@ -35,6 +35,10 @@ internal readonly unsafe struct Floats16(Vector512<float> value) : IFloatVector<
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats16 MultiplyAdd(Floats16 a, Floats16 b, Floats16 c) =>
         new(Vector512.MultiplyAddEstimate(a.Value, b.Value, c.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(ref Floats16 sum, Floats16 a, Floats16 b) =>
+        sum.Value = Vector512.MultiplyAddEstimate(a.Value, b.Value, sum.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats16 Max(Floats16 a, Floats16 b) => new(Vector512.MaxNative(a.Value, b.Value));
@@ -106,9 +110,9 @@ internal readonly unsafe struct Floats16(Vector512<float> value) : IFloatVector<
         Floats8.Largest(Floats8.Max(new(a.Value.GetLower()), new(a.Value.GetUpper())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Store(float* target) => Value.Store(target);
+    public readonly void Store(float* target) => Value.Store(target);
 
-    public void StorePart(float* target, nint count)
+    public readonly void StorePart(float* target, nint count)
     {
         float* lanes = stackalloc float[16];
         Value.Store(lanes);

@@ -6,13 +6,13 @@ using System.Runtime.Intrinsics.X86;
 namespace Tcm.Kernels.Cpu;
 
 /// <summary>128-bit vectors, on any processor.</summary>
-internal readonly unsafe struct Floats4(Vector128<float> value) : IFloatVector<Floats4>
+internal unsafe struct Floats4(Vector128<float> value) : IFloatVector<Floats4>
 {
     private const int ExponentBias = 127;
     private const int MagicBits = 0x4B400000;
     private const int RootHalfBits = 0x3F3504F3;
 
-    public readonly Vector128<float> Value = value;
+    public Vector128<float> Value = value;
 
     public static int Count => 4;
 
@@ -37,6 +37,10 @@ internal readonly unsafe struct Floats4(Vector128<float> value) : IFloatVector<F
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats4 MultiplyAdd(Floats4 a, Floats4 b, Floats4 c) =>
         new(Vector128.MultiplyAddEstimate(a.Value, b.Value, c.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(ref Floats4 sum, Floats4 a, Floats4 b) =>
+        sum.Value = Vector128.MultiplyAddEstimate(a.Value, b.Value, sum.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats4 Max(Floats4 a, Floats4 b) => new(Vector128.MaxNative(a.Value, b.Value));
@@ -143,9 +147,9 @@ internal readonly unsafe struct Floats4(Vector128<float> value) : IFloatVector<F
         MathF.Max(MathF.Max(a.Value[0], a.Value[1]), MathF.Max(a.Value[2], a.Value[3]));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Store(float* target) => Value.Store(target);
+    public readonly void Store(float* target) => Value.Store(target);
 
-    public void StorePart(float* target, nint count)
+    public readonly void StorePart(float* target, nint count)
     {
         float* lanes = stackalloc float[4];
         Value.Store(lanes);

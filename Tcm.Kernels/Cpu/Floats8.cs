@@ -5,13 +5,13 @@ using System.Runtime.Intrinsics.X86;
 namespace Tcm.Kernels.Cpu;
 
 /// <summary>256-bit vectors.</summary>
-internal readonly unsafe struct Floats8(Vector256<float> value) : IFloatVector<Floats8>
+internal unsafe struct Floats8(Vector256<float> value) : IFloatVector<Floats8>
 {
     private const int ExponentBias = 127;
     private const int MagicBits = 0x4B400000;
     private const int RootHalfBits = 0x3F3504F3;
 
-    public readonly Vector256<float> Value = value;
+    public Vector256<float> Value = value;
 
     public static int Count => 8;
 
@@ -36,6 +36,10 @@ internal readonly unsafe struct Floats8(Vector256<float> value) : IFloatVector<F
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats8 MultiplyAdd(Floats8 a, Floats8 b, Floats8 c) =>
         new(Vector256.MultiplyAddEstimate(a.Value, b.Value, c.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(ref Floats8 sum, Floats8 a, Floats8 b) =>
+        sum.Value = Vector256.MultiplyAddEstimate(a.Value, b.Value, sum.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats8 Max(Floats8 a, Floats8 b) => new(Vector256.MaxNative(a.Value, b.Value));
@@ -119,9 +123,9 @@ internal readonly unsafe struct Floats8(Vector256<float> value) : IFloatVector<F
         Floats4.Largest(Floats4.Max(new(a.Value.GetLower()), new(a.Value.GetUpper())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Store(float* target) => Value.Store(target);
+    public readonly void Store(float* target) => Value.Store(target);
 
-    public void StorePart(float* target, nint count)
+    public readonly void StorePart(float* target, nint count)
     {
         float* lanes = stackalloc float[8];
         Value.Store(lanes);

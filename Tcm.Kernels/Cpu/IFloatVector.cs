@@ -24,6 +24,10 @@ internal unsafe interface IFloatVector<T> where T : struct, IFloatVector<T>
     /// <summary>a * b + c, fused where the processor can.</summary>
     static abstract T MultiplyAdd(T a, T b, T c);
 
+    /// <summary>sum += a * b. With <see cref="MultiplyAdd"/> the JIT may put the result over a or b and move it back: a third more
+    /// instructions in a loop of products, which counts where another thread shares the core.</summary>
+    static abstract void AddProduct(ref T sum, T a, T b);
+
     /// <summary>a > b ? a : b; the result is b where either is NaN (x64) or NaN (Arm64).</summary>
     static abstract T Max(T a, T b);
 
