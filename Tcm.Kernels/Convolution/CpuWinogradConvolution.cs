@@ -110,7 +110,7 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
         public readonly void Run(int task)
         {
             int c = Job.Call.Shape.Filter.C, first = task * ChannelsPerTask, last = Math.Min(first + ChannelsPerTask, c);
-            float* scratch = Scratch.Get(WinogradTiles<T>.ScratchFloats(Job.TilesPerImage));
+            float* scratch = Scratch.Get(WinogradTiles<T>.ScratchFloats);
             Job.TransformInput(first, last, 0, Job.Tiles, Job.V, scratch);
         }
     }
@@ -146,13 +146,13 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
 
         /// <summary>Working memory of <see cref="Convolve"/>.</summary>
         public readonly long ScratchFloats =>
-            (Positions * (long)PositionStride) + ProductFloats + WinogradTiles<T>.ScratchFloats(Math.Min(Block, TilesPerImage));
+            (Positions * (long)PositionStride) + ProductFloats + WinogradTiles<T>.ScratchFloats;
 
         public readonly void Run(int task)
         {
             if (Shared)
             {
-                float* own = Scratch.Get(ProductFloats + WinogradTiles<T>.ScratchFloats(Math.Min(Block, TilesPerImage)));
+                float* own = Scratch.Get(ProductFloats + WinogradTiles<T>.ScratchFloats);
                 Multiply(task, 0, Tiles, V, own, own + ProductFloats);
                 return;
             }

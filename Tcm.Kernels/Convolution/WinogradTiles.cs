@@ -13,8 +13,13 @@ internal static unsafe class WinogradTiles<T> where T : struct, IFloatVector<T>
 {
     private const int Out = WinogradTransforms.Output, In = WinogradTransforms.Input;
 
-    /// <summary>Floats of working memory for a run of at most <paramref name="tiles"/> tiles.</summary>
-    public static int ScratchFloats(int tiles) => In * RowFloats(tiles) + 4 * PhaseFloats(tiles);
+    /// <summary>Tiles that are transformed together, and floats from row to row of their pixels, and of one column of each.</summary>
+    private const int MaxRun = 48, RowFloats = 272, PhaseFloats = 80;
+
+    private const int MaxLanes = 16;
+
+    /// <summary>Floats of working memory.</summary>
+    public const int ScratchFloats = ((In + 1) * RowFloats) + (4 * PhaseFloats);
 
     /// <summary>
     /// Tiles [first, first + count) of one channel plane (h x w) to v[position * positionStride + i], i from 0. Writes whole
@@ -22,13 +27,21 @@ internal static unsafe class WinogradTiles<T> where T : struct, IFloatVector<T>
     /// </summary>
     public static void Input(float* plane, int h, int w, int first, int count, float* v, nint positionStride, float* scratch)
     {
-        int across = (w + Out - 1) / Out;
-        for (int done = 0; done < count;)
+        int across = (w + Out - 1) / Out, row = first / across, column = first % across;
+        float* phases = scratch + ((In + 1) * RowFloats);
+        for (int run; count > 0; count -= run, v += run, column += run)
         {
-            int row = (first + done) / across, column = (first + done) % across;
-            int run = Math.Min(across - column, count - done);
-            InputRun(plane, h, w, row, column, run, v + done, positionStride, scratch);
-            done += run;
+            if (column == across)
+            {
+                (row, column) = (row + 1, 0);
+            }
+            run = Math.Min(Math.Min(across - column, count), MaxRun);
+            Vertical(plane, h, w, (row * Out) - 1, (column * Out) - 1, (run * Out) + 2, scratch);
+            for (int i = 0; i < In; i++)
+            {
+                Split(scratch + (i * RowFloats), run + 1, phases);
+                Horizontal(phases, run, v + (i * In * positionStride), positionStride);
+            }
         }
     }
 
@@ -61,84 +74,70 @@ internal static unsafe class WinogradTiles<T> where T : struct, IFloatVector<T>
     public static void Output(float* m, nint positionStride, int first, int count, int h, int w, float bias, float* residual,
         float* plane, Activation activation, float* scratch)
     {
-        int across = (w + Out - 1) / Out;
-        for (int done = 0; done < count;)
+        int across = (w + Out - 1) / Out, row = first / across, column = first % across;
+        float* half = stackalloc float[Out * In * MaxLanes];
+        bool relu = activation == Activation.Relu, simple = relu || activation == Activation.None;
+        for (int run; count > 0; count -= run, m += run, column += run)
         {
-            int row = (first + done) / across, column = (first + done) % across;
-            int run = Math.Min(across - column, count - done);
-            int rowFloats = RowFloats(run);
-            OutputRun(m + done, positionStride, run, scratch, rowFloats);
-            int pixels = Math.Min(run * Out, w - (column * Out));
-            for (int i = 0; i < Out && (row * Out) + i < h; i++)
+            if (column == across)
             {
-                long offset = ((long)((row * Out) + i) * w) + (column * Out);
-                Epilogue<T>.Row(scratch + (i * rowFloats), bias, residual == null ? null : residual + offset, plane + offset,
-                    pixels, activation);
+                (row, column) = (row + 1, 0);
             }
-            done += run;
-        }
-    }
-
-    private static int RowFloats(int tiles) => ((tiles + 1) * Out) + 64;
-
-    private static int PhaseFloats(int tiles) => tiles + 64;
-
-    private static void InputRun(float* plane, int h, int w, int row, int column, int run, float* v, nint positionStride,
-        float* scratch)
-    {
-        int rowFloats = RowFloats(run), width = (run * Out) + 2;
-        Vertical(plane, h, w, (row * Out) - 1, (column * Out) - 1, width, scratch, rowFloats);
-        float* phases = scratch + (In * rowFloats);
-        int phase = PhaseFloats(run);
-        for (int i = 0; i < In; i++)
-        {
-            Split(scratch + (i * rowFloats), run + 1, phases, phase);
-            float* target = v + (i * In * positionStride);
+            run = Math.Min(Math.Min(across - column, count), MaxRun);
+            int rows = Math.Min(Out, h - (row * Out)), pixels = Math.Min(run * Out, w - (column * Out));
+            // Whole vectors of tiles inside the image go to it at once, others by way of scratch.
+            int direct = simple ? pixels / (Out * T.Count) * T.Count : 0;
+            long offset = ((long)row * Out * w) + (column * Out);
             for (int t = 0; t < run; t += T.Count)
             {
-                float* p = phases + t;
-                // Columns 4 and 5 of a tile are columns 0 and 1 of the next.
-                WinogradTransforms.ForInput(T.Load(p), T.Load(p + phase), T.Load(p + (2 * phase)), T.Load(p + (3 * phase)),
-                    T.Load(p + 1), T.Load(p + phase + 1),
-                    out var r0, out var r1, out var r2, out var r3, out var r4, out var r5);
-                r0.Store(target + t);
-                r1.Store(target + positionStride + t);
-                r2.Store(target + (2 * positionStride) + t);
-                r3.Store(target + (3 * positionStride) + t);
-                r4.Store(target + (4 * positionStride) + t);
-                r5.Store(target + (5 * positionStride) + t);
+                OutputColumns(m + t, positionStride, half);
+                if (t >= direct)
+                {
+                    OutputRows(half, Out, 0, null, scratch + (t * Out), RowFloats, false);
+                    continue;
+                }
+                long pixel = offset + (t * Out);
+                OutputRows(half, rows, bias, residual == null ? null : residual + pixel, plane + pixel, w, relu);
+            }
+            int left = pixels - (direct * Out);
+            for (int i = 0; i < rows && left > 0; i++)
+            {
+                long pixel = offset + ((long)i * w) + (direct * Out);
+                Epilogue<T>.Row(scratch + (i * RowFloats) + (direct * Out), bias, residual == null ? null : residual + pixel,
+                    plane + pixel, left, activation);
             }
         }
     }
 
     /// <summary>B^T down the columns [left, left + width) of the six rows from top, into six rows of scratch.</summary>
-    private static void Vertical(float* plane, int h, int w, int top, int left, int width, float* target, int rowFloats)
+    private static void Vertical(float* plane, int h, int w, int top, int left, int width, float* target)
     {
         // Columns outside the image are zero in the result, since they are zero in all six rows.
         int from = Math.Max(-left, 0), to = Math.Min(w - left, width);
-        T zero = T.Create(0);
-        for (int i = from; i < to; i += T.Count)
+        float* zeros = target + (In * RowFloats);
+        if (top < 0 || top + In > h)
         {
-            float* p = plane + ((long)top * w) + left + i;
-            T d0 = (uint)top < (uint)h ? T.Load(p) : zero;
-            T d1 = (uint)(top + 1) < (uint)h ? T.Load(p + w) : zero;
-            T d2 = (uint)(top + 2) < (uint)h ? T.Load(p + (2L * w)) : zero;
-            T d3 = (uint)(top + 3) < (uint)h ? T.Load(p + (3L * w)) : zero;
-            T d4 = (uint)(top + 4) < (uint)h ? T.Load(p + (4L * w)) : zero;
-            T d5 = (uint)(top + 5) < (uint)h ? T.Load(p + (5L * w)) : zero;
-            WinogradTransforms.ForInput(d0, d1, d2, d3, d4, d5,
-                out var r0, out var r1, out var r2, out var r3, out var r4, out var r5);
+            new Span<float>(zeros, RowFloats).Clear();
+        }
+        plane += ((long)top * w) + left;
+        float* d0 = top >= 0 ? plane : zeros, d1 = top + 1 < h ? plane + w : zeros;
+        float* d2 = top + 2 < h ? plane + (2L * w) : zeros, d3 = top + 3 < h ? plane + (3L * w) : zeros;
+        float* d4 = top + 4 < h ? plane + (4L * w) : zeros, d5 = top + 5 < h ? plane + (5L * w) : zeros;
+        for (nint i = from; i < to; i += T.Count)
+        {
+            WinogradTransforms.ForInput(T.Load(d0 + i), T.Load(d1 + i), T.Load(d2 + i), T.Load(d3 + i), T.Load(d4 + i),
+                T.Load(d5 + i), out var r0, out var r1, out var r2, out var r3, out var r4, out var r5);
             float* t = target + i;
             r0.Store(t);
-            r1.Store(t + rowFloats);
-            r2.Store(t + (2 * rowFloats));
-            r3.Store(t + (3 * rowFloats));
-            r4.Store(t + (4 * rowFloats));
-            r5.Store(t + (5 * rowFloats));
+            r1.Store(t + RowFloats);
+            r2.Store(t + (2 * RowFloats));
+            r3.Store(t + (3 * RowFloats));
+            r4.Store(t + (4 * RowFloats));
+            r5.Store(t + (5 * RowFloats));
         }
-        for (int r = 0; r < In; r++)
+        for (int r = 0; r < In && (from > 0 || to < width); r++)
         {
-            float* t = target + (r * rowFloats);
+            float* t = target + (r * RowFloats);
             for (int i = 0; i < from; i++)
             {
                 t[i] = 0;
@@ -150,94 +149,96 @@ internal static unsafe class WinogradTiles<T> where T : struct, IFloatVector<T>
         }
     }
 
-    /// <summary>phases[j * stride + t] = row[4 t + j]: the transpose of tiles x 4.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Split(float* row, int tiles, float* phases, int stride)
+    /// <summary>B^T along a row: tiles from their columns to six positions of v.</summary>
+    private static void Horizontal(float* phases, int tiles, float* v, nint positionStride)
     {
-        int t = 0;
+        float* v1 = v + positionStride, v2 = v1 + positionStride, v3 = v2 + positionStride, v4 = v3 + positionStride;
+        float* v5 = v4 + positionStride;
+        for (nint t = 0; t < tiles; t += T.Count)
+        {
+            float* p = phases + t;
+            // Columns 4 and 5 of a tile are columns 0 and 1 of the next.
+            WinogradTransforms.ForInput(T.Load(p), T.Load(p + PhaseFloats), T.Load(p + (2 * PhaseFloats)),
+                T.Load(p + (3 * PhaseFloats)), T.Load(p + 1), T.Load(p + PhaseFloats + 1),
+                out var r0, out var r1, out var r2, out var r3, out var r4, out var r5);
+            r0.Store(v + t);
+            r1.Store(v1 + t);
+            r2.Store(v2 + t);
+            r3.Store(v3 + t);
+            r4.Store(v4 + t);
+            r5.Store(v5 + t);
+        }
+    }
+
+    /// <summary>phases[j * PhaseFloats + t] = row[4 t + j]: the transpose of tiles x 4.</summary>
+    private static void Split(float* row, int tiles, float* phases)
+    {
+        float* end = phases + tiles;
         if (Avx.IsSupported)
         {
-            for (; t < tiles; t += 8, row += 32)
+            for (; phases < end; phases += 8, row += 32)
             {
                 Transpose(Pair(row, row + 16), Pair(row + 4, row + 20), Pair(row + 8, row + 24), Pair(row + 12, row + 28),
                     out var s0, out var s1, out var s2, out var s3);
-                s0.Store(phases + t);
-                s1.Store(phases + stride + t);
-                s2.Store(phases + (2 * stride) + t);
-                s3.Store(phases + (3 * stride) + t);
+                s0.Store(phases);
+                s1.Store(phases + PhaseFloats);
+                s2.Store(phases + (2 * PhaseFloats));
+                s3.Store(phases + (3 * PhaseFloats));
             }
             return;
         }
-        for (; t < tiles; t++, row += 4)
+        for (; phases < end; phases++, row += 4)
         {
-            phases[t] = row[0];
-            phases[stride + t] = row[1];
-            phases[(2 * stride) + t] = row[2];
-            phases[(3 * stride) + t] = row[3];
+            phases[0] = row[0];
+            phases[PhaseFloats] = row[1];
+            phases[2 * PhaseFloats] = row[2];
+            phases[3 * PhaseFloats] = row[3];
         }
     }
 
-    private static void OutputRun(float* m, nint positionStride, int run, float* rows, int rowFloats)
+    /// <summary>A^T down the columns of a vector of tiles: half[i][j] for output row i, position j of the row.</summary>
+    private static void OutputColumns(float* m, nint positionStride, float* half)
     {
-        // Four output rows of one vector of tiles: A^T down the columns first, then along the rows.
-        float* half = stackalloc float[Out * In * 16];
-        float* pixels = stackalloc float[Out * 16];
-        for (int t = 0; t < run; t += T.Count)
+        nint down = In * positionStride;
+        float* below = m + (3 * down);
+        for (int j = 0; j < In; j++, m += positionStride, below += positionStride, half += MaxLanes)
         {
-            for (int j = 0; j < In; j++)
-            {
-                float* p = m + (j * positionStride) + t;
-                nint down = In * positionStride;
-                WinogradTransforms.ForOutput(T.Load(p), T.Load(p + down), T.Load(p + (2 * down)), T.Load(p + (3 * down)),
-                    T.Load(p + (4 * down)), T.Load(p + (5 * down)), out var y0, out var y1, out var y2, out var y3);
-                y0.Store(half + (j * 16));
-                y1.Store(half + ((In + j) * 16));
-                y2.Store(half + (((2 * In) + j) * 16));
-                y3.Store(half + (((3 * In) + j) * 16));
-            }
-            for (int i = 0; i < Out; i++)
-            {
-                float* p = half + (i * In * 16);
-                WinogradTransforms.ForOutput(T.Load(p), T.Load(p + 16), T.Load(p + 32), T.Load(p + 48), T.Load(p + 64),
-                    T.Load(p + 80), out var y0, out var y1, out var y2, out var y3);
-                y0.Store(pixels);
-                y1.Store(pixels + 16);
-                y2.Store(pixels + 32);
-                y3.Store(pixels + 48);
-                Merge(pixels, 16, T.Count, rows + (i * rowFloats) + (t * Out));
-            }
+            WinogradTransforms.ForOutput(T.Load(m), T.Load(m + down), T.Load(m + (2 * down)), T.Load(below), T.Load(below + down),
+                T.Load(below + (2 * down)), out var y0, out var y1, out var y2, out var y3);
+            y0.Store(half);
+            y1.Store(half + (In * MaxLanes));
+            y2.Store(half + (2 * In * MaxLanes));
+            y3.Store(half + (3 * In * MaxLanes));
         }
     }
 
-    /// <summary>row[4 t + j] = phases[j * stride + t]</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Merge(float* phases, int stride, int tiles, float* row)
+    /// <summary>A^T along the rows of a vector of tiles, whose pixels come to lie side by side.</summary>
+    private static void OutputRows(float* half, int rows, float bias, float* residual, float* y, nint pitch, bool relu)
     {
-        int t = 0;
-        if (Avx.IsSupported && T.Count >= 8)
+        T added = T.Create(bias), zero = default;
+        for (; rows > 0; rows--, half += In * MaxLanes, y += pitch)
         {
-            for (; t < tiles; t += 8, row += 32)
+            WinogradTransforms.ForOutput(T.Load(half), T.Load(half + MaxLanes), T.Load(half + (2 * MaxLanes)),
+                T.Load(half + (3 * MaxLanes)), T.Load(half + (4 * MaxLanes)), T.Load(half + (5 * MaxLanes)),
+                out var y0, out var y1, out var y2, out var y3);
+            var (even, evenHigh) = T.Interleave(y0 + added, y2 + added);
+            var (odd, oddHigh) = T.Interleave(y1 + added, y3 + added);
+            (y0, y1) = T.Interleave(even, odd);
+            (y2, y3) = T.Interleave(evenHigh, oddHigh);
+            if (residual != null)
             {
-                Transpose(Vector256.Load(phases + t), Vector256.Load(phases + stride + t),
-                    Vector256.Load(phases + (2 * stride) + t), Vector256.Load(phases + (3 * stride) + t),
-                    out var s0, out var s1, out var s2, out var s3);
-                s0.GetLower().Store(row);
-                s1.GetLower().Store(row + 4);
-                s2.GetLower().Store(row + 8);
-                s3.GetLower().Store(row + 12);
-                s0.GetUpper().Store(row + 16);
-                s1.GetUpper().Store(row + 20);
-                s2.GetUpper().Store(row + 24);
-                s3.GetUpper().Store(row + 28);
+                (y0, y1) = (y0 + T.Load(residual), y1 + T.Load(residual + T.Count));
+                (y2, y3) = (y2 + T.Load(residual + (2 * T.Count)), y3 + T.Load(residual + (3 * T.Count)));
+                residual += pitch;
             }
-            return;
-        }
-        for (; t < tiles; t++, row += 4)
-        {
-            row[0] = phases[t];
-            row[1] = phases[stride + t];
-            row[2] = phases[(2 * stride) + t];
-            row[3] = phases[(3 * stride) + t];
+            if (relu)
+            {
+                (y0, y1, y2, y3) = (T.Max(y0, zero), T.Max(y1, zero), T.Max(y2, zero), T.Max(y3, zero));
+            }
+            y0.Store(y);
+            y1.Store(y + T.Count);
+            y2.Store(y + (2 * T.Count));
+            y3.Store(y + (3 * T.Count));
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 
 namespace Tcm.Kernels.Cpu;
 
@@ -7,7 +8,9 @@ namespace Tcm.Kernels.Cpu;
 /// A few threads that run the tasks of one operation together. Between operations that follow closely they spin, so that
 /// handing out work costs about a microsecond; after a pause they sleep. The caller works too. A call made while the team
 /// is busy (from another thread, or from inside a task) runs its tasks on the calling thread alone. Tasks must not depend
-/// on who runs them, so results never depend on the number of threads. Nobody waits for a helper that has not begun: on a
+/// on who runs them, so results never depend on the number of threads. Each thread has a share of tasks that follow each other, the same
+/// share of every operation, so that what one operation wrote is often in the cache of who reads it in the next; who is through with
+/// its own goes on with the others'. Nobody waits for a helper that has not begun: on a
 /// busy machine, where a helper may be off its core for milliseconds, the caller just does all the tasks. A task that throws ends the
 /// run: tasks that nobody has begun are left out, and the caller gets the first exception when nobody works any more.
 /// </summary>
@@ -28,8 +31,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
     private long _gate;
     private delegate*<void*, int, void> _body;
     private void* _state;
-    private int _tasks;
-    private int _next;
+    private readonly Share[] _shares;
     private Exception? _failure;
 
     public ThreadTeam(int threads)
@@ -38,6 +40,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
         _helpers = new Thread[threads - 1];
         _wake = new SemaphoreSlim[threads - 1];
         _asleep = new int[threads - 1];
+        _shares = new Share[threads];
         for (int i = 0; i < _helpers.Length; i++)
         {
             int index = i;
@@ -72,8 +75,11 @@ internal sealed unsafe class ThreadTeam : IDisposable
         }
         _body = body;
         _state = state;
-        _tasks = tasks;
-        _next = 0;
+        for (int i = 0; i < _shares.Length; i++)
+        {
+            _shares[i].Next = (int)((long)tasks * i / Threads);
+            _shares[i].End = (int)((long)tasks * (i + 1) / Threads);
+        }
         Interlocked.Exchange(ref _gate, (Generation(_gate) + 1L << 32) | Open);
         int wanted = Math.Min(_helpers.Length, tasks - 1);
         for (int i = 0; i < wanted; i++)
@@ -83,7 +89,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
                 _wake[i].Release();
             }
         }
-        TakeTasks();
+        TakeTasks(0);
         // All tasks are taken. Nobody may join any more; those who have joined finish their last task.
         Interlocked.And(ref _gate, ~Open);
         // A last task takes less than the system needs to give the core back to who yields it to another program (milliseconds
@@ -137,21 +143,28 @@ internal sealed unsafe class ThreadTeam : IDisposable
         return false;
     }
 
-    private void TakeTasks()
+    private void TakeTasks(int thread)
     {
         try
         {
-            int task;
-            while ((task = Interlocked.Increment(ref _next) - 1) < _tasks)
+            for (int i = 0; i < Threads; i++)
             {
-                _body(_state, task);
+                ref var share = ref _shares[(thread + i) % Threads];
+                int task;
+                while ((task = Interlocked.Increment(ref share.Next) - 1) < share.End)
+                {
+                    _body(_state, task);
+                }
             }
         }
         catch (Exception e)
         {
             // On a helper nobody would catch it, and the caller must not return while others use its state.
             Interlocked.CompareExchange(ref _failure, e, null);
-            Interlocked.Exchange(ref _next, _tasks);
+            for (int i = 0; i < _shares.Length; i++)
+            {
+                Interlocked.Exchange(ref _shares[i].Next, _shares[i].End);
+            }
         }
     }
 
@@ -189,10 +202,21 @@ internal sealed unsafe class ThreadTeam : IDisposable
             }
             if (TryJoin(out seen))
             {
-                TakeTasks();
+                TakeTasks(index + 1);
                 Interlocked.Decrement(ref _gate);
             }
         }
+    }
+
+    /// <summary>Tasks [Next, End) that nobody has begun; a cache line of its own for each thread.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 128)]
+    private struct Share
+    {
+        [FieldOffset(64)]
+        public int Next;
+
+        [FieldOffset(68)]
+        public int End;
     }
 
     public void Dispose() => Stop(_helpers.Length);
