@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Attention;
@@ -14,7 +15,7 @@ namespace Tcm.Kernels.Attention;
 /// </summary>
 internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHeadAttention
 {
-    private const int KeyBlock = 128;
+    private const int KeyBlock = 128, StateFloats = 48 * 1024, FewQueries = 192;
 
     private protected override void ForwardCore(AttentionShape shape, Slice q, Slice k, Slice v, Slice y)
     {
@@ -28,10 +29,11 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
 
     private void Forward<T>(AttentionShape shape, Slice q, Slice k, Slice v, Slice y) where T : struct, IFloatVector<T>
     {
-        int panels = (shape.Queries + 3 * T.Count - 1) / (3 * T.Count);
-        // With few heads more tasks are worth packing K and V more than once. The split depends on the shape alone.
-        int wanted = Math.Max((shape.Batch * shape.Heads >= 16 ? 480 : 192) / (3 * T.Count), 1);
-        int parts = (panels + wanted - 1) / wanted;
+        int lanes = Gemm<T>.Columns, panels = (shape.Queries + lanes - 1) / lanes;
+        // As many panels as the second-level cache holds; with few heads more tasks are worth packing K and V more than once. The
+        // split depends on the shape alone.
+        int most = shape.Batch * shape.Heads >= 16 ? StateFloats / (((2 * shape.HeadDim) + 2) * lanes) : FewQueries / lanes;
+        int wanted = Math.Max(most, 1), parts = (panels + wanted - 1) / wanted;
         var job = new Job<T>
         {
             Shape = shape,
@@ -78,18 +80,24 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
             float* keys = Scratch.Get((long)block * (depth + width + Lanes) + (long)panels * state);
             float* values = keys + block * depth, scores = values + block * width, states = scores + block * Lanes;
 
-            long column = (long)head * depth;
+            long column = (long)head * depth, own = (long)batch * Shape.Keys;
             float* q = Q + ((long)batch * Shape.Queries + first) * Shape.QueryStride + column;
+            int last = Shape.Causal ? first + queries : Shape.Keys;
+            Prefetch(K + own * Shape.KeyStride + column, Shape.KeyStride, Math.Min(KeyBlock, last), depth);
+            Prefetch(V + own * Shape.ValueStride + column, Shape.ValueStride, Math.Min(KeyBlock, last), depth);
             for (int panel = 0; panel < panels; panel++)
             {
-                Begin(states + panel * state, q + (long)panel * Lanes * Shape.QueryStride,
-                    Math.Min(Lanes, queries - panel * Lanes), width);
+                int here = Math.Min(Lanes, queries - panel * Lanes);
+                float* rows = q + (long)panel * Lanes * Shape.QueryStride;
+                Prefetch(rows + (long)Lanes * Shape.QueryStride, Shape.QueryStride, Math.Min(Lanes, queries - (panel + 1) * Lanes), depth);
+                Begin(states + panel * state, rows, here, width);
             }
-            int last = Shape.Causal ? first + queries : Shape.Keys;
             for (int start = 0; start < last; start += KeyBlock)
             {
-                int count = Math.Min(KeyBlock, last - start);
+                int count = Math.Min(KeyBlock, last - start), next = Math.Min(KeyBlock, last - start - count);
                 long row = (long)batch * Shape.Keys + start;
+                Prefetch(K + (row + count) * Shape.KeyStride + column, Shape.KeyStride, next, depth);
+                Prefetch(V + (row + count) * Shape.ValueStride + column, Shape.ValueStride, next, depth);
                 Gemm<T>.PackStrips(K + row * Shape.KeyStride + column, Shape.KeyStride, 1, count, depth, keys);
                 PackValues(values, V + row * Shape.ValueStride + column, Shape.ValueStride, count, depth);
                 for (int panel = 0; panel < panels; panel++)
@@ -115,6 +123,18 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
                 long row = (long)batch * Shape.Queries + first + panel * Lanes;
                 End(states + panel * state + depth * Lanes, Y + row * Shape.Width + column,
                     Math.Min(Lanes, queries - panel * Lanes), width);
+            }
+        }
+
+        /// <summary>Asks for rows of one head: they are some pages apart, which the hardware does not foresee.</summary>
+        private static void Prefetch(float* first, int stride, int rows, int depth)
+        {
+            for (int row = 0; Sse.IsSupported && row < rows; row++, first += stride)
+            {
+                for (int d = 0; d < depth; d += 16)
+                {
+                    Sse.Prefetch1(first + d);
+                }
             }
         }
 
