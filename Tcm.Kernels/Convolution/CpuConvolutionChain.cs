@@ -12,7 +12,7 @@ namespace Tcm.Kernels.Convolution;
 internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
 {
     /// <summary>What the bands together may take, and the packed filters: beyond, they leave no room for each other.</summary>
-    private const int BandFloats = 120 * 1024, FilterBytes = 1000 * 1024;
+    private const int BandFloats = 120 * 1024, FilterBytes = 400 * 1024;
 
     /// <summary>Segments of an image, and the rows of one that make up for those which it computes twice.</summary>
     private const int Segments = 12, MinRowsPerSegment = 16;

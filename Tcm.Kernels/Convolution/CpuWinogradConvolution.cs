@@ -40,7 +40,7 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
 
     /// <summary>Whether this algorithm applies and pays: with few channels the transforms cost more than they save.</summary>
     public static bool Suits(Conv2dFilter f) =>
-        f is { R: 3, S: 3, Stride: 1, Padding: 1, Groups: 1, C: >= 12, K: >= 12 };
+        f is { R: 3, S: 3, Stride: 1, Padding: 1, Groups: 1, C: >= 8, K: >= 8 };
 
     public override void Run(ImageBatch input, Slice x, Slice y, Slice? residual, long yImageStride) =>
         Run(_backend, Call(input, x, y, residual, yImageStride, _bias), _filters.Pointer);
@@ -128,7 +128,8 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
         /// </summary>
         private readonly int RowStride => Shared ? Gemm<T>.Columns + T.Count : Gemm<T>.Columns;
 
-        private readonly nint PanelStride => (nint)Call.Shape.Filter.C * RowStride;
+        /// <summary>With room for what the last channel overshoots: the next panel's first is written before it.</summary>
+        private readonly nint PanelStride => ((nint)Call.Shape.Filter.C * RowStride) + T.Count;
 
         /// <summary>Channels that are multiplied at a time: what of a panel the first-level cache holds.</summary>
         private readonly int Depth => PanelFloats / RowStride;
@@ -174,11 +175,12 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
         public readonly void TransformInput(int firstChannel, int lastChannel, int firstTile, int count, float* v, float* scratch)
         {
             int columns = Gemm<T>.Columns;
-            for (int panel = 0; panel < count; panel += columns, v += PanelStride)
+            for (int c = firstChannel; c < lastChannel; c++)
             {
-                for (int c = firstChannel; c < lastChannel; c++)
+                float* row = v + ((nint)c * RowStride);
+                for (int panel = 0; panel < count; panel += columns, row += PanelStride)
                 {
-                    TransformPanel(c, firstTile + panel, Math.Min(columns, count - panel), v + ((nint)c * RowStride), scratch);
+                    TransformPanel(c, firstTile + panel, Math.Min(columns, count - panel), row, scratch);
                 }
             }
         }
