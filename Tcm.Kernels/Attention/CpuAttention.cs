@@ -108,14 +108,14 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
                         continue;
                     }
                     float* s = states + panel * state;
-                    Product((count + 3) & ~3, depth, keys, s, scores, accumulate: false);
+                    Gemm<T>.Tiles((count + 3) / 4, depth, keys, 4 * depth, s, Lanes, scores, 4 * Lanes, Lanes, first: true);
                     if (Shape.Causal)
                     {
                         Mask(scores, count, firstQuery - start);
                     }
                     float* o = s + depth * Lanes;
                     Softmax(scores, count, o, width);
-                    Product(width, count, values, scores, o, accumulate: true);
+                    Gemm<T>.Tiles(width / 4, count, values, 4 * count, scores, Lanes, o, 4 * Lanes, Lanes, first: false);
                 }
             }
             for (int panel = 0; panel < panels; panel++)
@@ -241,14 +241,5 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
             Y = VectorMath.Exp2(x.Y - max.Y),
             Z = VectorMath.Exp2(x.Z - max.Z),
         };
-
-        /// <summary>c (rows x lanes) = a b, or += with <paramref name="accumulate"/>: a in strips (rows/4, depth, 4), b (depth x lanes).</summary>
-        private static void Product(int rows, int depth, float* a, float* b, float* c, bool accumulate)
-        {
-            for (int row = 0; row < rows; row += Gemm<T>.Rows, a += Gemm<T>.Rows * depth, c += Gemm<T>.Rows * Lanes)
-            {
-                Gemm<T>.Tile(depth, a, b, Lanes, c, Lanes, !accumulate);
-            }
-        }
     }
 }

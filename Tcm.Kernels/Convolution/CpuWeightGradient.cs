@@ -72,10 +72,7 @@ internal static unsafe class CpuWeightGradient<T> where T : struct, IFloatVector
                 {
                     float* shifted = b + ((nint)panel * Layout.PanelFloats) + ((nint)Layout.Offset(shift) * columns);
                     float* c = Sums + Layout.Tile(segment, part.FirstPanel + panel, shift, part.FirstStrip);
-                    for (int strip = 0; strip < part.Strips; strip++, c += Layout.TileFloats)
-                    {
-                        Gemm<T>.Tile(kc, a + ((nint)strip * Layout.StripFloats), shifted, columns, c, columns, first);
-                    }
+                    Gemm<T>.Tiles(part.Strips, kc, a, Layout.StripFloats, shifted, columns, c, Layout.TileFloats, columns, first);
                 }
             }
         }

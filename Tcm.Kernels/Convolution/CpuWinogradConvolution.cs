@@ -216,11 +216,8 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
                     for (int first = 0; first < c; first += Depth)
                     {
                         int depth = Math.Min(Depth, c - first);
-                        for (int s = 0; s < strips; s++)
-                        {
-                            Gemm<T>.Tile(depth, a + (((long)s * c) + first) * 4, b + ((nint)first * RowStride), RowStride,
-                                result + (s * 4 * Block) + tile, Block, first == 0);
-                        }
+                        Gemm<T>.Tiles(strips, depth, a + (first * 4), c * 4, b + ((nint)first * RowStride), RowStride, result + tile,
+                            4 * Block, Block, first == 0);
                     }
                 }
             }

@@ -122,11 +122,8 @@ internal static unsafe class CpuWinogradWeightGradient<T> where T : struct, IFlo
         {
             for (int panel = 0; panel < panels; panel++, v += TileBlock * Gemm<T>.Columns)
             {
-                float* sums = Tile(segment, position, firstPanel + panel, 0);
-                for (int strip = 0; strip < Strips; strip++, sums += StripRows * Gemm<T>.Columns)
-                {
-                    Gemm<T>.Tile(count, u + (strip * TileBlock * StripRows), v, Gemm<T>.Columns, sums, Gemm<T>.Columns, first);
-                }
+                Gemm<T>.Tiles(Strips, count, u, TileBlock * StripRows, v, Gemm<T>.Columns,
+                    Tile(segment, position, firstPanel + panel, 0), StripRows * Gemm<T>.Columns, Gemm<T>.Columns, first);
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Convolution;
 

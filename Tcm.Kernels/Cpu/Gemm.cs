@@ -19,21 +19,35 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
         get => 3 * T.Count;
     }
 
-    /// <summary>c = a b, or c += a b unless <paramref name="first"/>.</summary>
+    /// <summary>c = a b, or c += a b unless <paramref name="first"/>, for strips of a one after the other.</summary>
+    /// <param name="strips">Tiles below each other.</param>
+    /// <param name="kc">Columns of a, rows of b.</param>
+    /// <param name="a">(kc, 4) for each strip.</param>
+    /// <param name="strideA">Floats from strip to strip of a.</param>
+    /// <param name="b">Rows of a panel, <paramref name="ldb"/> apart.</param>
+    /// <param name="ldb">Floats from row to row of b.</param>
+    /// <param name="c">4 rows for each strip, <paramref name="ldc"/> apart.</param>
+    /// <param name="strideC">Floats from strip to strip of c.</param>
+    /// <param name="ldc">Floats from row to row of c.</param>
+    /// <param name="first">Whether c is written and not added to.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tile(nint kc, float* a, float* b, nint ldb, float* c, nint ldc, bool first)
+    public static void Tiles(int strips, nint kc, float* a, nint strideA, float* b, nint ldb, float* c, nint strideC, nint ldc,
+        bool first)
     {
-        TileRow<T> c0 = default, c1 = default, c2 = default, c3 = default;
-        if (!first)
+        for (; strips > 0; strips--, a += strideA, c += strideC)
         {
-            (c0, c1) = (TileRow<T>.Load(c), TileRow<T>.Load(c + ldc));
-            (c2, c3) = (TileRow<T>.Load(c + (2 * ldc)), TileRow<T>.Load(c + (3 * ldc)));
+            TileRow<T> c0 = default, c1 = default, c2 = default, c3 = default;
+            if (!first)
+            {
+                (c0, c1) = (TileRow<T>.Load(c), TileRow<T>.Load(c + ldc));
+                (c2, c3) = (TileRow<T>.Load(c + (2 * ldc)), TileRow<T>.Load(c + (3 * ldc)));
+            }
+            Multiply(kc, a, new StridedRows(b, ldb), ref c0, ref c1, ref c2, ref c3);
+            c0.Store(c);
+            c1.Store(c + ldc);
+            c2.Store(c + (2 * ldc));
+            c3.Store(c + (3 * ldc));
         }
-        Multiply(kc, a, new StridedRows(b, ldb), ref c0, ref c1, ref c2, ref c3);
-        c0.Store(c);
-        c1.Store(c + ldc);
-        c2.Store(c + (2 * ldc));
-        c3.Store(c + (3 * ldc));
     }
 
     /// <summary>
@@ -122,6 +136,12 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
         {
             float* r0 = source + (first * rowStride);
             int have = Math.Min(Rows, rows - first);
+            if (have == Rows && columnStride == 1)
+            {
+                Interleave.Rows(r0, rowStride, Rows, k, target, Rows);
+                target += (nint)k * Rows;
+                continue;
+            }
             if (have == Rows)
             {
                 float* r1 = r0 + rowStride, r2 = r1 + rowStride, r3 = r2 + rowStride;

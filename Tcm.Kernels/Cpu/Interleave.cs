@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace Tcm.Kernels.Convolution;
+namespace Tcm.Kernels.Cpu;
 
 /// <summary>Turns planes into pixels: target[j * stride + i] = source[i * plane + j * step].</summary>
 internal static unsafe class Interleave
