@@ -80,6 +80,8 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
             float* keys = Scratch.Get((long)block * (depth + width + Lanes) + (long)panels * state);
             float* values = keys + block * depth, scores = values + block * width, states = scores + block * Lanes;
 
+            float* coefficients = stackalloc float[VectorMath.Exp2Coefficients.Length];
+            VectorMath.Exp2Coefficients.CopyTo(new Span<float>(coefficients, VectorMath.Exp2Coefficients.Length));
             long column = (long)head * depth, own = (long)batch * Shape.Keys;
             float* q = Q + ((long)batch * Shape.Queries + first) * Shape.QueryStride + column;
             int last = Shape.Causal ? first + queries : Shape.Keys;
@@ -114,7 +116,7 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
                         Mask(scores, count, firstQuery - start);
                     }
                     float* o = s + depth * Lanes;
-                    Softmax(scores, count, o, width);
+                    Softmax(scores, count, o, width, coefficients);
                     Gemm<T>.Tiles(width / 4, count, values, 4 * count, scores, Lanes, o, 4 * Lanes, Lanes, first: false);
                 }
             }
@@ -201,45 +203,59 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
             }
         }
 
-        /// <summary>scores = exp(scores - new maxima); O^T and sums are rescaled to the new maxima and sums extended.</summary>
+        /// <summary>
+        /// scores = 2^(scores - new maxima); O^T and sums are rescaled to the new maxima and sums extended. Maxima are rounded to
+        /// integers, which any shift of a softmax may be: a score's integer part is then found and shifted in one addition.
+        /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Softmax(float* scores, nint keys, float* o, nint width)
+        private static void Softmax(float* scores, nint keys, float* o, nint width, float* coefficients)
         {
             nint lanes = Lanes;
             float* maxima = o + width * lanes, sums = maxima + lanes, end = scores + keys * lanes;
-            TileRow<T> max = TileRow<T>.Load(maxima), rescale = max;
+            TileRow<T> max = TileRow<T>.Load(maxima), before = max;
             for (float* s = scores; s < end; s += lanes)
             {
                 max.X = T.Max(T.Load(s), max.X);
                 max.Y = T.Max(T.Load(s + T.Count), max.Y);
                 max.Z = T.Max(T.Load(s + 2 * T.Count), max.Z);
             }
+            (max.X, max.Y, max.Z) = (VectorMath.Round(max.X), VectorMath.Round(max.Y), VectorMath.Round(max.Z));
             max.Store(maxima);
-            rescale = Exp2(rescale, max);
+            T x = VectorMath.Exp2(before.X - max.X), y = VectorMath.Exp2(before.Y - max.Y), z = VectorMath.Exp2(before.Z - max.Z);
             for (float* value = o; value < maxima; value += lanes)
             {
-                var scaled = TileRow<T>.Load(value);
-                (scaled.X, scaled.Y, scaled.Z) = (scaled.X * rescale.X, scaled.Y * rescale.Y, scaled.Z * rescale.Z);
-                scaled.Store(value);
+                (T.Load(value) * x).Store(value);
+                (T.Load(value + T.Count) * y).Store(value + T.Count);
+                (T.Load(value + 2 * T.Count) * z).Store(value + 2 * T.Count);
             }
-            TileRow<T> total = TileRow<T>.Load(sums);
-            (total.X, total.Y, total.Z) = (total.X * rescale.X, total.Y * rescale.Y, total.Z * rescale.Z);
-            for (float* s = scores; s < end; s += lanes)
+            Weigh(scores, end, max.X, x, sums, coefficients);
+            Weigh(scores + T.Count, end, max.Y, y, sums + T.Count, coefficients);
+            Weigh(scores + 2 * T.Count, end, max.Z, z, sums + 2 * T.Count, coefficients);
+        }
+
+        /// <summary>A column: scores = 2^(scores - max), and sums = sums * rescale + what they add up to.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void Weigh(float* s, float* end, T max, T rescale, float* sums, float* coefficients)
+        {
+            nint lanes = Lanes;
+            // As VectorMath.Exp2. Coefficients come from memory, so that they stay in registers: constants are read with every use.
+            T c0 = T.Create(coefficients[0]), c1 = T.Create(coefficients[1]), c2 = T.Create(coefficients[2]);
+            T c3 = T.Create(coefficients[3]), c4 = T.Create(coefficients[4]), c5 = T.Create(coefficients[5]);
+            T floor = max - T.Create(125f), shift = T.Create(VectorMath.Magic) - max;
+            T total = T.Load(sums) * rescale;
+            for (; s < end; s += lanes)
             {
-                var weight = Exp2(TileRow<T>.Load(s), max);
+                T score = T.Max(T.Load(s), floor), biasedN = score + shift, r = score - (biasedN - shift);
+                T p = T.MultiplyAdd(c0, r, c1);
+                p = T.MultiplyAdd(p, r, c2);
+                p = T.MultiplyAdd(p, r, c3);
+                p = T.MultiplyAdd(p, r, c4);
+                p = T.MultiplyAdd(p, r, c5);
+                T weight = T.ScaleNormal(T.MultiplyAdd(p, r, T.Create(1f)), biasedN);
                 weight.Store(s);
-                (total.X, total.Y, total.Z) = (total.X + weight.X, total.Y + weight.Y, total.Z + weight.Z);
+                total += weight;
             }
             total.Store(sums);
         }
-
-        /// <summary>2^(x - max)</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static TileRow<T> Exp2(TileRow<T> x, TileRow<T> max) => new()
-        {
-            X = VectorMath.Exp2(x.X - max.X),
-            Y = VectorMath.Exp2(x.Y - max.Y),
-            Z = VectorMath.Exp2(x.Z - max.Z),
-        };
     }
 }

@@ -10,7 +10,7 @@ namespace Tcm.Kernels.Cpu;
 internal static class VectorMath
 {
     /// <summary>2^23 * 1.5: adding it rounds a small float to an integer, which then sits in the low bits.</summary>
-    private const float Magic = 12582912f;
+    public const float Magic = 12582912f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Exp(Vector128<float> x) => Exp(new Floats4(x)).Value;
@@ -68,22 +68,29 @@ internal static class VectorMath
         return T.ScaleByPowerOfTwo(p, biasedN);
     }
 
-    /// <summary>
-    /// 2^x for softmax, whose x is at most 0: below -125 it stays what it is there, 2e-38. Error 2 ulp (coefficients of Cephes' exp2f).
-    /// </summary>
+    /// <summary>2^r - 1 over r for |r| at most 1/2, highest power first (coefficients of Cephes' exp2f).</summary>
+    public static ReadOnlySpan<float> Exp2Coefficients =>
+        [1.535336188e-4f, 1.339887440e-3f, 9.618437357e-3f, 5.550332471e-2f, 2.402264791e-1f, 6.931472029e-1f];
+
+    /// <summary>2^x for softmax, whose x is at most 0: below -125 it stays what it is there, 2e-38. Error 2 ulp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Exp2<T>(T x) where T : struct, IFloatVector<T>
     {
         x = T.Max(T.Create(-125f), x);
         T biasedN = x + T.Create(Magic), r = x - (biasedN - T.Create(Magic));
-        T p = T.MultiplyAdd(T.Create(1.535336188e-4f), r, T.Create(1.339887440e-3f));
-        p = T.MultiplyAdd(p, r, T.Create(9.618437357e-3f));
-        p = T.MultiplyAdd(p, r, T.Create(5.550332471e-2f));
-        p = T.MultiplyAdd(p, r, T.Create(2.402264791e-1f));
-        p = T.MultiplyAdd(p, r, T.Create(6.931472029e-1f));
+        var c = Exp2Coefficients;
+        T p = T.MultiplyAdd(T.Create(c[0]), r, T.Create(c[1]));
+        p = T.MultiplyAdd(p, r, T.Create(c[2]));
+        p = T.MultiplyAdd(p, r, T.Create(c[3]));
+        p = T.MultiplyAdd(p, r, T.Create(c[4]));
+        p = T.MultiplyAdd(p, r, T.Create(c[5]));
         p = T.MultiplyAdd(p, r, T.Create(1f));
         return T.ScaleNormal(p, biasedN);
     }
+
+    /// <summary>The nearest integer, for |x| below 2^22.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Round<T>(T x) where T : struct, IFloatVector<T> => (x + T.Create(Magic)) - T.Create(Magic);
 
     /// <summary>
     /// ln x = n ln 2 + ln m with m in [sqrt(1/2), sqrt(2)), where a polynomial does (coefficients of Cephes' logf). Minus
