@@ -77,8 +77,7 @@ internal sealed class ClipResNet : IDisposable
         public const int Expansion = 4;
         private readonly Conv2d _conv1, _conv2, _conv3;
         private readonly Conv2d? _downsample;
-        private readonly ConvolutionSequence _main;
-        private readonly ConvolutionSequence? _identity;
+        private readonly ConvolutionSequence _sequence;
 
         public Bottleneck(Weights weights, int channels, int planes, int stride)
         {
@@ -90,19 +89,16 @@ internal sealed class ClipResNet : IDisposable
             {
                 _downsample = new Conv2d(weights, "downsample.0", new Conv2dFilter(channels, wide, 1, 1), "downsample.1");
             }
+            var backend = weights.Backend;
             var pool = ConvolutionSequence.Step.AvgPool(stride);
-            _main = stride > 1 ? new ConvolutionSequence(weights.Backend, _conv1, _conv2, pool, _conv3)
-                : new ConvolutionSequence(weights.Backend, _conv1, _conv2, _conv3);
-            _identity = _downsample is null ? null : stride > 1 ? new ConvolutionSequence(weights.Backend, pool, _downsample)
-                : new ConvolutionSequence(weights.Backend, _downsample);
+            var shortcut = _downsample is null ? null : stride > 1 ? new ConvolutionSequence(backend, pool, _downsample)
+                : new ConvolutionSequence(backend, _downsample);
+            _sequence = stride > 1 ? new ConvolutionSequence(backend, shortcut, _conv1, _conv2, pool, _conv3)
+                : new ConvolutionSequence(backend, shortcut, _conv1, _conv2, _conv3);
         }
 
         /// <summary>Without a downsampling branch the result may take the memory of <paramref name="x"/>.</summary>
-        public Tensor Forward(Tensor x)
-        {
-            using var scope = TensorScope.Begin();
-            return scope.Keep(_main.ForwardOnto(x, _identity?.Forward(x) ?? x));
-        }
+        public Tensor Forward(Tensor x) => _downsample is null ? _sequence.ForwardOnto(x, x) : _sequence.Forward(x);
 
         public void Dispose()
         {

@@ -15,7 +15,7 @@ public readonly record struct ConvolutionLink(PreparedConvolution? Convolution, 
 /// </summary>
 public class ConvolutionChain
 {
-    internal ConvolutionChain(ReadOnlySpan<ConvolutionLink> links)
+    internal ConvolutionChain(ReadOnlySpan<ConvolutionLink> links, ConvolutionChain? shortcut)
     {
         Check.That(links.Length > 0, $"ConvolutionChain: no links");
         Links = links.ToArray();
@@ -34,9 +34,23 @@ public class ConvolutionChain
             Steps += (convolution is null ? 0 : 1) + (pooling > 1 ? 1 : 0);
         }
         Check.That(K > 0, $"ConvolutionChain: no convolution");
+        if (shortcut is not null)
+        {
+            Check.That(shortcut is { Shortcut: null, AddsUpsampled: false } && shortcut.C == C && shortcut.K == K,
+                $"ConvolutionChain: a shortcut from {shortcut.C} to {shortcut.K} channels around a chain from {C} to {K}");
+            Check.That(!AddsUpsampled && links[^1] is { Convolution: not null, Pooling: 1 },
+                $"ConvolutionChain: a shortcut around a chain that does not end with a convolution");
+            Shortcut = shortcut;
+        }
     }
 
     internal ConvolutionLink[] Links { get; }
+
+    /// <summary>What is added to the last convolution's result before its activation: another chain from the same input, or null.</summary>
+    public ConvolutionChain? Shortcut { get; }
+
+    /// <summary>Bytes of the packed filters and biases, without the shortcut's.</summary>
+    internal long PackedBytes => Links.Sum(link => link.Convolution?.PackedBytes ?? 0);
 
     /// <summary>Whether the residual is a smaller map for a link that is not the last (<see cref="ConvolutionLink"/>).</summary>
     public bool AddsUpsampled { get; }
@@ -64,23 +78,30 @@ public class ConvolutionChain
     /// <summary>
     /// Whether rows of the output are written while others of the input are still to be read, so that they must not share memory.
     /// </summary>
-    public virtual bool WritesEarly(ImageBatch input) => false;
+    public virtual bool WritesEarly(ImageBatch input) => Shortcut is not null;
 }
 
 public abstract partial class Convolution2d
 {
     /// <summary>Prepares convolutions that follow each other.</summary>
     /// <exception cref="ShapeException">The channels do not fit.</exception>
-    public virtual ConvolutionChain PrepareChain(params ReadOnlySpan<ConvolutionLink> links) => new(links);
+    public ConvolutionChain PrepareChain(params ReadOnlySpan<ConvolutionLink> links) => PrepareChain(null, links);
+
+    /// <summary>Prepares convolutions that follow each other, and what goes around them: a residual block with a projection.</summary>
+    /// <param name="shortcut">From this backend, from as many channels to as many and of the same output size; null for none.</param>
+    /// <param name="links">With a shortcut, the last one must not pool.</param>
+    /// <exception cref="ShapeException">The channels do not fit.</exception>
+    public virtual ConvolutionChain PrepareChain(ConvolutionChain? shortcut, params ReadOnlySpan<ConvolutionLink> links) =>
+        new(links, shortcut);
 
     /// <summary>Runs a chain. What lies between two links is temporary; a backend may keep it in a cache.</summary>
-    /// <param name="chain">From this backend's <see cref="PrepareChain"/>.</param>
+    /// <param name="chain">From this backend's PrepareChain.</param>
     /// <param name="input">Number and size of the images.</param>
     /// <param name="x">(N,C,H,W); may be the same memory as <paramref name="residual"/>.</param>
     /// <param name="y">(N,K,P,Q); may be the same memory as <paramref name="residual"/>, and as <paramref name="x"/> unless
     /// <see cref="ConvolutionChain.WritesEarly"/>.</param>
     /// <param name="residual">(N,K,P,Q), added before the last convolution's activation; the last link must not pool then. Where a
-    /// link adds what is upsampled, the map of half the height and width of its result.</param>
+    /// link adds what is upsampled, the map of half the height and width of its result. None with a shortcut.</param>
     public void Run(ConvolutionChain chain, ImageBatch input, Slice x, Slice y, Slice? residual = null)
     {
         const string op = "ConvolutionChain";
@@ -89,6 +110,11 @@ public abstract partial class Convolution2d
         Check.That(p > 0 && q > 0, $"{op}: an image of {input.H}x{input.W} is too small");
         Check.Length(op, "x", x, (long)input.N * chain.C * input.H * input.W);
         Check.Length(op, "y", y, (long)input.N * chain.K * p * q);
+        if (chain.Shortcut is not null)
+        {
+            Check.That(residual is null, $"{op}: a residual besides a shortcut");
+            Check.That(chain.Shortcut.OutputSize(input.H, input.W) == (p, q), $"{op}: the shortcut's result is not {p}x{q}");
+        }
         if (chain.AddsUpsampled)
         {
             CheckUpsampled(op, chain, input, residual);
@@ -122,6 +148,11 @@ public abstract partial class Convolution2d
         var backend = x.Storage.Backend;
         int channels = chain.C, steps = chain.Steps;
         Storage? held = null;
+        if (chain.Shortcut is not null)
+        {
+            Run(chain.Shortcut, input, x, y);
+            residual = y;
+        }
         try
         {
             foreach (var (convolution, pooling, upsampled) in chain.Links)

@@ -32,14 +32,14 @@ internal sealed partial class CpuConvolution(CpuBackend backend) : Convolution2d
         Slice? residual, long yImageStride) =>
         ((CpuPreparedConvolution)convolution).Run(input, x, y, residual, yImageStride);
 
-    public override ConvolutionChain PrepareChain(params ReadOnlySpan<ConvolutionLink> links) =>
-        new CpuConvolutionChain(backend, links);
+    public override ConvolutionChain PrepareChain(ConvolutionChain? shortcut, params ReadOnlySpan<ConvolutionLink> links) =>
+        new CpuConvolutionChain(backend, links, shortcut);
 
     private protected override void RunChainCore(ConvolutionChain chain, ImageBatch input, Slice x, Slice y, Slice? residual)
     {
-        if (chain.WritesEarly(input))
+        if (chain is CpuConvolutionChain bands && bands.RunsInBands(input))
         {
-            ((CpuConvolutionChain)chain).RunInBands(input, x, y, residual);
+            bands.RunInBands(input, x, y, residual);
         }
         else
         {

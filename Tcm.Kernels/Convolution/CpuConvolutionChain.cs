@@ -20,12 +20,12 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
     private readonly CpuBackend _backend;
     private readonly IRowStep[]? _steps;
     private readonly int _residualStep;
+    private readonly bool _suits;
 
-    public CpuConvolutionChain(CpuBackend backend, ReadOnlySpan<ConvolutionLink> links) : base(links)
+    public CpuConvolutionChain(CpuBackend backend, ReadOnlySpan<ConvolutionLink> links, ConvolutionChain? shortcut) : base(links, shortcut)
     {
         _backend = backend;
         var steps = new List<IRowStep>();
-        long bytes = 0;
         int channels = C;
         foreach (var (convolution, pooling, upsampled) in links)
         {
@@ -33,7 +33,6 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
             {
                 steps.Add(upsampled ? Summed((CpuPreparedConvolution)convolution) : (CpuPreparedConvolution)convolution);
                 _residualStep = upsampled ? steps.Count - 1 : _residualStep;
-                bytes += convolution.PackedBytes;
                 channels = convolution.Filter.K;
             }
             if (pooling > 1)
@@ -47,12 +46,16 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
             }
         }
         _residualStep = AddsUpsampled ? _residualStep : steps.Count - 1;
+        _steps = steps.All(s => s.RowGranularity > 0) ? [.. steps] : null;
         // Deep layers stream their filters from memory: for more pixels at a time than a band has.
-        _steps = steps.Count > 1 && bytes <= FilterBytes && steps.All(s => s.RowGranularity > 0) ? [.. steps] : null;
+        _suits = _steps?.Length > 1 && PackedBytes + (shortcut?.PackedBytes ?? 0) <= FilterBytes
+            && (shortcut is null || ((CpuConvolutionChain)shortcut)._steps?[^1].RowGranularity == 1);
     }
 
-    public override bool WritesEarly(ImageBatch input) =>
-        _steps is not null && OutputSize(input.H, input.W).P >= 2 * MinRowsPerSegment;
+    /// <summary>Whether bands pay for images of this size.</summary>
+    public bool RunsInBands(ImageBatch input) => _suits && OutputSize(input.H, input.W).P >= 2 * MinRowsPerSegment;
+
+    public override bool WritesEarly(ImageBatch input) => RunsInBands(input) || base.WritesEarly(input);
 
     private IRowStep Summed(CpuPreparedConvolution convolution) => _backend.Level switch
     {
@@ -61,42 +64,56 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
         _ => new UpsampledSum<Floats16>(convolution),
     };
 
-    /// <summary>Only where <see cref="WritesEarly"/>.</summary>
+    /// <summary>Only where <see cref="RunsInBands"/>.</summary>
     public void RunInBands(ImageBatch input, Slice x, Slice y, Slice? residual)
     {
-        int count = _steps!.Length;
-        var bands = stackalloc Band[count];
+        var shortcut = (CpuConvolutionChain?)Shortcut;
+        var bands = stackalloc Band[_steps!.Length];
+        var besides = stackalloc Band[shortcut?._steps!.Length ?? 0];
         var (p, q) = OutputSize(input.H, input.W);
         int step = 2 * MinRowsPerSegment;
-        long scratch;
+        long floats, beside, scratch;
         do
         {
             step /= 2;
-            scratch = Layout(input, step, bands);
+            scratch = 0;
+            floats = Layout(_steps, input, step, bands, ref scratch);
+            beside = shortcut is null ? 0 : Layout(shortcut._steps!, input, step, besides, ref scratch);
         }
-        while (step > _steps[^1].RowGranularity && bands[count - 1].Start > BandFloats);
+        while (step > _steps[^1].RowGranularity && floats + beside > BandFloats);
         int rows = Math.Max((p + Segments - 1) / Segments, MinRowsPerSegment);
         rows = (rows + step - 1) / step * step;
         CountMultiplyAdds(input);
-        int shrunk = AddsUpsampled ? 4 : 1;
+        shortcut?.CountMultiplyAdds(input);
         var job = new Job
         {
-            Steps = _steps,
-            Bands = bands,
-            X = CpuBackend.Pointer(x),
-            Y = CpuBackend.Pointer(y),
-            Residual = residual is { } r ? CpuBackend.Pointer(r) : null,
-            ResidualStep = _residualStep,
-            ResidualImage = (long)_steps[_residualStep].Channels * bands[_residualStep].P * bands[_residualStep].Q / shrunk,
-            InputImage = (long)C * input.H * input.W,
-            OutputImage = (long)K * p * q,
+            Chain = Rows(_steps, bands, input, x, y),
+            Shortcut = shortcut is null ? default : Rows(shortcut._steps!, besides, input, x, y),
+            ShortcutMemory = floats,
+            ScratchMemory = floats + beside,
+            Floats = floats + beside + scratch,
             Step = step,
             RowsPerTask = rows,
             Segments = (p + rows - 1) / rows,
-            ScratchFloats = scratch,
+            P = p,
         };
+        // What the shortcut has written is the residual.
+        job.Chain.Residual = shortcut is not null ? job.Chain.Y : residual is { } r ? CpuBackend.Pointer(r) : null;
+        job.Chain.ResidualStep = _residualStep;
+        job.Chain.ResidualImage =
+            (long)_steps[_residualStep].Channels * bands[_residualStep].P * bands[_residualStep].Q / (AddsUpsampled ? 4 : 1);
         _backend.Team.Run(input.N * job.Segments, ref job);
     }
+
+    private RowChain Rows(IRowStep[] steps, Band* bands, ImageBatch input, Slice x, Slice y) => new()
+    {
+        Steps = steps,
+        Bands = bands,
+        X = CpuBackend.Pointer(x),
+        Y = CpuBackend.Pointer(y),
+        InputImage = (long)C * input.H * input.W,
+        OutputImage = (long)K * bands[steps.Length - 1].P * bands[steps.Length - 1].Q,
+    };
 
     private void CountMultiplyAdds(ImageBatch input)
     {
@@ -111,35 +128,35 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
         }
     }
 
-    /// <summary>Fills in the bands for <paramref name="step"/> output rows at a time; returns the floats of a task.</summary>
-    private long Layout(ImageBatch input, int step, Band* bands)
+    /// <summary>Fills in the bands for <paramref name="step"/> output rows at a time; returns the floats of all of them.</summary>
+    private static long Layout(IRowStep[] steps, ImageBatch input, int step, Band* bands, ref long scratch)
     {
-        int h = input.H, w = input.W, count = _steps!.Length;
+        int h = input.H, w = input.W, count = steps.Length;
         for (int i = 0; i < count; i++)
         {
             (bands[i].H, bands[i].W) = (h, w);
-            (h, w) = _steps[i].OutputSize(h, w);
+            (h, w) = steps[i].OutputSize(h, w);
             (bands[i].P, bands[i].Q) = (h, w);
         }
         // Rows that a band holds: what the next link reads for one step, and what is computed beyond because rows come in groups.
         int rows = step;
         for (int i = count - 1; i >= 0; i--)
         {
-            int group = _steps[i].RowGranularity;
+            int group = steps[i].RowGranularity;
             bands[i].Rows = (rows + (2 * (group - 1))) / group * group;
-            var (first, last) = _steps[i].InputRows(0, bands[i].Rows);
+            var (first, last) = steps[i].InputRows(0, bands[i].Rows);
             rows = last - first;
         }
-        long start = 0, scratch = 0;
+        long start = 0;
         for (int i = 0; i < count; i++)
         {
             bands[i].Start = start;
             // An odd number of lines, so that channels do not share cache sets, after room for what is read beyond the last row.
             bands[i].Plane = ((((bands[i].Rows * (long)bands[i].Q) + 48 + 15) / 16) | 1) * 16;
-            start += i == count - 1 ? 0 : (bands[i].Plane * _steps[i].Channels) + 64;
-            scratch = Math.Max(scratch, _steps[i].RowScratchFloats(bands[i].W));
+            start += i == count - 1 ? 0 : (bands[i].Plane * steps[i].Channels) + 64;
+            scratch = Math.Max(scratch, steps[i].RowScratchFloats(bands[i].W));
         }
-        return start + scratch;
+        return start;
     }
 
     /// <summary>A link's sizes, and where its result's rows lie: after the bands of the links before.</summary>
@@ -155,32 +172,43 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
         public int First, End;
     }
 
+    /// <summary>A task: a segment of the output, step by step.</summary>
     private struct Job : IJob
+    {
+        public RowChain Chain, Shortcut;
+        public long ShortcutMemory, ScratchMemory, Floats;
+        public int Step, RowsPerTask, Segments, P;
+
+        public readonly void Run(int task)
+        {
+            int image = task / Segments, links = Chain.Steps.Length, besides = Shortcut.Steps?.Length ?? 0;
+            int first = task % Segments * RowsPerTask, last = Math.Min(first + RowsPerTask, P);
+            var held = stackalloc Held[links + besides];
+            new Span<Held>(held, links + besides).Clear();
+            float* memory = Scratch.Get(Floats), scratch = memory + ScratchMemory;
+            for (int row = first; row < last; row += Step)
+            {
+                int end = Math.Min(row + Step, last);
+                if (besides > 0)
+                {
+                    Shortcut.Produce(besides - 1, image, row, end, held + links, memory + ShortcutMemory, scratch);
+                }
+                Chain.Produce(links - 1, image, row, end, held, memory, scratch);
+            }
+        }
+    }
+
+    /// <summary>Links with their bands, from one map to another.</summary>
+    private struct RowChain
     {
         public IRowStep[] Steps;
         public Band* Bands;
         public float* X, Y, Residual;
-        public long InputImage, OutputImage, ResidualImage, ScratchFloats;
-        public int ResidualStep, Step, RowsPerTask, Segments;
-
-        public readonly void Run(int task)
-        {
-            int image = task / Segments, count = Steps.Length, p = Bands[count - 1].P;
-            int first = task % Segments * RowsPerTask, last = Math.Min(first + RowsPerTask, p);
-            var held = stackalloc Held[count];
-            float* memory = Scratch.Get(ScratchFloats);
-            for (int i = 0; i < count; i++)
-            {
-                held[i] = new Held { First = 0, End = 0 };
-            }
-            for (int row = first; row < last; row += Step)
-            {
-                Produce(count - 1, image, row, Math.Min(row + Step, last), held, memory);
-            }
-        }
+        public long InputImage, OutputImage, ResidualImage;
+        public int ResidualStep;
 
         /// <summary>Output rows [first, last) of link i.</summary>
-        private readonly void Produce(int i, int image, int first, int last, Held* held, float* memory)
+        public readonly void Produce(int i, int image, int first, int last, Held* held, float* memory, float* scratch)
         {
             ref readonly var band = ref Bands[i];
             var step = Steps[i];
@@ -188,7 +216,7 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
             if (!begins)
             {
                 var (from, to) = step.InputRows(first, last);
-                Provide(i - 1, image, Math.Max(from, 0), Math.Min(to, band.H), held, memory);
+                Provide(i - 1, image, Math.Max(from, 0), Math.Min(to, band.H), held, memory, scratch);
             }
             var call = new CpuConvolutionCall
             {
@@ -198,11 +226,11 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
                 YBand = ends ? 0 : (nint)band.Plane,
                 Residual = i == ResidualStep && Residual != null ? Residual + (image * ResidualImage) : null,
             };
-            step.Rows(step.Describe(call, band.H, band.W), first, last, memory + Bands[Steps.Length - 1].Start);
+            step.Rows(step.Describe(call, band.H, band.W), first, last, scratch);
         }
 
         /// <summary>Makes the band of link i hold rows [first, last).</summary>
-        private readonly void Provide(int i, int image, int first, int last, Held* held, float* memory)
+        private readonly void Provide(int i, int image, int first, int last, Held* held, float* memory, float* scratch)
         {
             ref readonly var band = ref Bands[i];
             ref var rows = ref held[i];
@@ -227,7 +255,7 @@ internal sealed unsafe class CpuConvolutionChain : ConvolutionChain
             rows.First = first;
             int end = Math.Min((last + group - 1) / group * group, band.P), begin = rows.End;
             rows.End = end;
-            Produce(i, image, begin, end, held, memory);
+            Produce(i, image, begin, end, held, memory, scratch);
         }
 
         /// <summary>Where row 0 of the first channel would lie.</summary>

@@ -12,15 +12,24 @@ public sealed class ConvolutionSequence
 {
     private readonly Step[] _steps;
     private readonly ConvolutionChain? _chain;
+    private readonly ConvolutionSequence? _shortcut;
     private readonly bool _upsamples;
 
     /// <param name="backend">Where the layers run.</param>
     /// <param name="steps">At least one convolution.</param>
-    public ConvolutionSequence(Backend backend, params ReadOnlySpan<Step> steps)
+    public ConvolutionSequence(Backend backend, params ReadOnlySpan<Step> steps) : this(backend, null, steps)
+    {
+    }
+
+    /// <param name="backend">Where the layers run.</param>
+    /// <param name="shortcut">What goes around the steps, from the same input: its result is their residual. Null for none.</param>
+    /// <param name="steps">At least one convolution.</param>
+    public ConvolutionSequence(Backend backend, ConvolutionSequence? shortcut, params ReadOnlySpan<Step> steps)
     {
         _steps = steps.ToArray();
+        _shortcut = shortcut;
         _upsamples = _steps.Any(s => s.AddsUpsampled);
-        if (_steps.All(s => !s.IsTrained))
+        if (_steps.All(s => !s.IsTrained) && (shortcut is null || shortcut._chain is not null))
         {
             var links = new List<ConvolutionLink>();
             foreach (var step in _steps)
@@ -34,13 +43,13 @@ public sealed class ConvolutionSequence
                     links.Add(step.Link);
                 }
             }
-            _chain = backend.Convolution.PrepareChain(links.ToArray());
+            _chain = backend.Convolution.PrepareChain(shortcut?._chain, links.ToArray());
         }
     }
 
     /// <summary>
     /// x (N,C,H,W) through all steps. The residual goes where <see cref="Step.AddUpsampled"/> says; without that step, the last one, a
-    /// <see cref="Conv2d"/>, adds it before its activation.
+    /// <see cref="Conv2d"/>, adds it before its activation. With a shortcut there is no other residual.
     /// </summary>
     public Tensor Forward(Tensor x, Tensor? residual = null) => Run(x, residual, overwrite: false);
 
@@ -52,10 +61,15 @@ public sealed class ConvolutionSequence
 
     private Tensor Run(Tensor x, Tensor? residual, bool overwrite)
     {
+        if (_shortcut is not null && residual is not null)
+        {
+            throw new ArgumentException("ConvolutionSequence: a residual besides a shortcut", nameof(residual));
+        }
         // Images in half precision have kernels layer by layer.
         if (_chain is null || x.Backend.HalfImages is not null)
         {
-            return LayerByLayer(x, residual, overwrite && _chain is not null);
+            using var scope = TensorScope.Begin();
+            return scope.Keep(LayerByLayer(x, _shortcut?.Forward(x) ?? residual, (overwrite || _shortcut is not null) && _chain is not null));
         }
         var s = x.Shape;
         if (s.Rank != 4 || s[1] != _chain.C)
