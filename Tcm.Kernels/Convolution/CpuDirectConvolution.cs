@@ -203,15 +203,20 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
             float* a = Weight + ((long)channel * Depth), bias = Call.Bias == null ? null : Call.Bias + channel;
             bool ahead = Sse.IsSupported && Call.YBand == 0 && channel + (2 * Gemm<T>.Rows) <= Call.Shape.Filter.K;
             bool relu = Call.Activation == Activation.Relu;
-            for (int pixel = 0; pixel < pixels; pixel += columns)
+            var rows = panels.At(0);
+            for (int pixel = 0; pixel < pixels; pixel += columns, rows.Skip(panels.Distance))
             {
                 float* added = residual == null ? null : residual + pixel;
                 if (ahead)
                 {
-                    Prefetch((added == null ? y + pixel : added) + (Gemm<T>.Rows * plane), plane);
+                    Prefetch(y + pixel + (Gemm<T>.Rows * plane), plane);
+                    if (added != null && added != y + pixel)
+                    {
+                        Prefetch(added + (Gemm<T>.Rows * plane), plane);
+                    }
                 }
                 input.FetchForTile();
-                Gemm<T>.TileTo(Depth, a, panels.At(pixel), bias, false, added, y + pixel, plane, relu);
+                Gemm<T>.TileTo(Depth, a, rows, bias, false, added, y + pixel, plane, relu);
             }
             if (Call.Activation is not (Activation.None or Activation.Relu))
             {
@@ -249,6 +254,8 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
     /// <summary>Where the panel of a pixel begins, and how far its rows are apart.</summary>
     private readonly struct Panels(float* first, nint panel, nint row)
     {
+        public nint Distance => panel;
+
         public Gemm<T>.StridedRows At(int pixel) => new(first + (pixel / Gemm<T>.Columns * panel), row);
     }
 }

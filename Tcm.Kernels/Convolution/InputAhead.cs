@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 
 namespace Tcm.Kernels.Convolution;
@@ -30,7 +31,16 @@ internal unsafe struct InputAhead
         _rowsPerTile = _rows == 0 ? 0 : (rows + tiles - 1) / tiles;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void FetchForTile()
+    {
+        if (_rows > 0)
+        {
+            Fetch();
+        }
+    }
+
+    private void Fetch()
     {
         for (int i = 0; i < _rowsPerTile && _rows > 0; i++, _rows--, _next += _plane)
         {

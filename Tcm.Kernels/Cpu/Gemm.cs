@@ -36,8 +36,12 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
     {
         for (; strips > 0; strips--, a += strideA, c += strideC)
         {
-            TileRow<T> c0 = default, c1 = default, c2 = default, c3 = default;
-            if (!first)
+            TileRow<T> c0, c1, c2, c3;
+            if (first)
+            {
+                c0 = c1 = c2 = c3 = default;
+            }
+            else
             {
                 (c0, c1) = (TileRow<T>.Load(c), TileRow<T>.Load(c + ldc));
                 (c2, c3) = (TileRow<T>.Load(c + (2 * ldc)), TileRow<T>.Load(c + (3 * ldc)));
@@ -59,12 +63,16 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
     public static void TileTo<TRows>(nint kc, float* a, TRows b, float* bias, bool biasOfColumns, float* residual, float* y,
         nint pitch, bool relu) where TRows : struct, IRows
     {
-        TileRow<T> c0 = default, c1 = default, c2 = default, c3 = default;
-        if (bias != null && biasOfColumns)
+        TileRow<T> c0, c1, c2, c3;
+        if (bias == null)
+        {
+            c0 = c1 = c2 = c3 = default;
+        }
+        else if (biasOfColumns)
         {
             c0 = c1 = c2 = c3 = TileRow<T>.Load(bias);
         }
-        else if (bias != null)
+        else
         {
             (c0, c1) = (TileRow<T>.Create(bias[0]), TileRow<T>.Create(bias[1]));
             (c2, c3) = (TileRow<T>.Create(bias[2]), TileRow<T>.Create(bias[3]));
@@ -195,6 +203,9 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Advance(int rows) => _first += rows * distance;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Skip(nint floats) => _first += floats;
     }
 
     /// <summary>Row i begins at b + offsets[i].</summary>
