@@ -145,15 +145,14 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
         private readonly void Begin(float* state, float* q, int queries, int width)
         {
             int lanes = Lanes, depth = Shape.HeadDim;
-            for (int lane = 0; lane < lanes; lane++)
-            {
-                float* row = q + (long)lane * Shape.QueryStride, target = state + lane;
-                for (int d = 0; d < depth; d++, target += lanes)
-                {
-                    *target = lane < queries ? row[d] * (Shape.Scale * 1.44269504f) : 0;
-                }
-            }
             float* o = state + depth * lanes;
+            new Span<float>(state, depth * lanes).Clear();
+            Transpose(q, Shape.QueryStride, queries, depth, state, lanes);
+            T scale = T.Create(Shape.Scale * 1.44269504f);
+            for (float* value = state; value < o; value += T.Count)
+            {
+                (T.Load(value) * scale).Store(value);
+            }
             new Span<float>(o, width * lanes).Clear();
             new Span<float>(o + width * lanes, lanes).Fill(float.NegativeInfinity);
             new Span<float>(o + (width + 1) * lanes, lanes).Clear();
@@ -163,14 +162,36 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void End(float* o, float* y, int queries, int width)
         {
-            int lanes = Lanes, depth = Shape.HeadDim;
-            for (int lane = 0; lane < queries; lane++)
+            int lanes = Lanes;
+            for (nint column = 0; column < lanes; column += T.Count)
             {
-                float* source = o + lane, row = y + (long)lane * Shape.Width;
-                float scale = 1 / source[(width + 1) * lanes];
-                for (int d = 0; d < depth; d++, source += lanes)
+                T scale = T.Create(1f) / T.Load(o + (width + 1) * lanes + column);
+                for (nint d = 0; d < width; d++)
                 {
-                    row[d] = *source * scale;
+                    float* value = o + d * lanes + column;
+                    (T.Load(value) * scale).Store(value);
+                }
+            }
+            Transpose(o, lanes, Shape.HeadDim, queries, y, Shape.Width);
+        }
+
+        /// <summary>target[c * targetStride + r] = source[r * stride + c], for rows r and columns c.</summary>
+        private static void Transpose(float* source, nint stride, int rows, int columns, float* target, nint targetStride)
+        {
+            int wholeRows = rows & ~3, wholeColumns = columns & ~3;
+            for (int r = 0; r < rows; r += 4)
+            {
+                bool whole = r < wholeRows;
+                for (int c = 0; whole && c < wholeColumns; c += 4)
+                {
+                    Floats4.Transpose(source + r * stride + c, stride, target + c * targetStride + r, targetStride);
+                }
+                for (int row = r; row < Math.Min(r + 4, rows); row++)
+                {
+                    for (int c = whole ? wholeColumns : 0; c < columns; c++)
+                    {
+                        target[c * targetStride + row] = source[row * stride + c];
+                    }
                 }
             }
         }
