@@ -104,19 +104,20 @@ internal static unsafe class CpuBandConvolution<T> where T : struct, IFloatVecto
         private readonly void Row(int channel, float* origin, int* offsets, int whole, float* tile, float* residual, float* y)
         {
             int columns = Gemm<T>.Columns, channels = Math.Min(Gemm<T>.Rows, Call.Shape.Filter.K - channel), q = Call.Shape.Q;
-            long plane = Call.YPlane;
+            nint plane = Call.YPlane;
             float* a = Weight + ((long)channel * Depth), bias = Call.Bias == null ? null : Call.Bias + channel;
             bool direct = channels == Gemm<T>.Rows && Call.Activation is Activation.None or Activation.Relu;
-            for (int pixel = 0; pixel < q; pixel += columns)
+            int done = direct ? whole : 0;
+            if (done > 0)
             {
-                var rows = new Gemm<T>.OffsetRows(origin + pixel, offsets);
+                var output = new TileOutput { Bias = bias, Residual = residual, Y = y, Pitch = plane, Relu = Call.Activation == Activation.Relu };
+                var nothing = default(NothingAhead);
+                Gemm<T>.TilesTo(done / columns, Depth, a, new Gemm<T>.OffsetRows(origin, offsets), columns, output, ref nothing);
+            }
+            for (int pixel = done; pixel < q; pixel += columns)
+            {
                 float* added = residual == null ? null : residual + pixel;
-                if (direct && pixel < whole)
-                {
-                    Gemm<T>.TileTo(Depth, a, rows, bias, false, added, y + pixel, (nint)plane, Call.Activation == Activation.Relu);
-                    continue;
-                }
-                Gemm<T>.TileTo(Depth, a, rows, bias, false, null, tile, columns, false);
+                Gemm<T>.TileTo(Depth, a, new Gemm<T>.OffsetRows(origin + pixel, offsets), new() { Bias = bias, Y = tile, Pitch = columns });
                 for (int k = 0; k < channels; k++)
                 {
                     Epilogue<T>.Row(tile + (k * columns), 0, added == null ? null : added + (k * plane),

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics.X86;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Convolution;
@@ -198,26 +197,19 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         /// <summary>4 channels of the first pixels.</summary>
         private readonly void WholeTiles(ref InputAhead input, int channel, Panels panels, int pixels, float* residual, float* y)
         {
-            int columns = Gemm<T>.Columns;
             nint plane = Call.YPlane;
-            float* a = Weight + ((long)channel * Depth), bias = Call.Bias == null ? null : Call.Bias + channel;
-            bool ahead = Sse.IsSupported && Call.YBand == 0 && channel + (2 * Gemm<T>.Rows) <= Call.Shape.Filter.K;
-            bool relu = Call.Activation == Activation.Relu;
-            var rows = panels.At(0);
-            for (int pixel = 0; pixel < pixels; pixel += columns, rows.Skip(panels.Distance))
+            var output = new TileOutput
             {
-                float* added = residual == null ? null : residual + pixel;
-                if (ahead)
-                {
-                    Prefetch(y + pixel + (Gemm<T>.Rows * plane), plane);
-                    if (added != null && added != y + pixel)
-                    {
-                        Prefetch(added + (Gemm<T>.Rows * plane), plane);
-                    }
-                }
-                input.FetchForTile();
-                Gemm<T>.TileTo(Depth, a, rows, bias, false, added, y + pixel, plane, relu);
-            }
+                Bias = Call.Bias == null ? null : Call.Bias + channel,
+                Residual = residual,
+                Y = y,
+                Pitch = plane,
+                Relu = Call.Activation == Activation.Relu,
+            };
+            bool next = Call.YBand == 0 && channel + (2 * Gemm<T>.Rows) <= Call.Shape.Filter.K;
+            var ahead = new StripAhead<T> { Input = input, Plane = next ? plane : 0 };
+            Gemm<T>.TilesTo(pixels / Gemm<T>.Columns, Depth, Weight + ((long)channel * Depth), panels.At(0), panels.Distance, output, ref ahead);
+            input = ahead.Input;
             if (Call.Activation is not (Activation.None or Activation.Relu))
             {
                 for (int row = 0; row < Gemm<T>.Rows; row++, y += plane)
@@ -227,22 +219,12 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
             }
         }
 
-        /// <summary>What the next strip reads or writes: rows are a plane apart, which the hardware does not foresee.</summary>
-        private static void Prefetch(float* next, nint plane)
-        {
-            for (int row = 0; row < Gemm<T>.Rows; row++, next += plane)
-            {
-                Sse.Prefetch0(next);
-                Sse.Prefetch0(next + Gemm<T>.Columns - 1);
-            }
-        }
-
         /// <summary>The last channels, or the last pixels: the same sums in the same order as of a whole tile.</summary>
         private readonly void PartOfTile(int channel, Gemm<T>.StridedRows rows, float* tile, int pixels, float* residual, float* y)
         {
             int columns = Gemm<T>.Columns, channels = Math.Min(Gemm<T>.Rows, Call.Shape.Filter.K - channel);
             float* a = Weight + ((long)channel * Depth), bias = Call.Bias == null ? null : Call.Bias + channel;
-            Gemm<T>.TileTo(Depth, a, rows, bias, false, null, tile, columns, false);
+            Gemm<T>.TileTo(Depth, a, rows, new() { Bias = bias, Y = tile, Pitch = columns });
             for (int row = 0; row < channels; row++, tile += columns, y += Call.YPlane)
             {
                 Epilogue<T>.Row(tile, 0, residual, y, pixels, Call.Activation);

@@ -119,7 +119,7 @@ internal sealed unsafe class CpuTransposedConvolution<T> : CpuPreparedConvolutio
             for (int pixel = 0; pixel < run; pixel += columns, panel += (nint)c * columns, y += 2 * columns)
             {
                 int count = Math.Min(columns, run - pixel);
-                Gemm<T>.TileTo(c, a, new Gemm<T>.PanelRows(panel), biases, false, null, tile, columns, relu);
+                Gemm<T>.TileTo(c, a, new Gemm<T>.PanelRows(panel), new() { Bias = biases, Y = tile, Pitch = columns, Relu = relu });
                 if (direct && count == columns)
                 {
                     Interleave(tile, tile + columns, y);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
+using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Convolution;
 
@@ -48,6 +49,40 @@ internal unsafe struct InputAhead
             {
                 Sse.Prefetch1(_next + j);
             }
+        }
+    }
+}
+
+/// <summary>What a pointwise convolution needs after the strip that is multiplied: rows of its input, and those that the next strip
+/// reads or writes. They are a plane apart, which the hardware does not foresee.</summary>
+internal unsafe struct StripAhead<T> : ITileAhead where T : struct, IFloatVector<T>
+{
+    public InputAhead Input;
+
+    /// <summary>Floats between the rows of the next strip; 0 where there is none.</summary>
+    public nint Plane;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void BeforeTile(float* y, float* residual)
+    {
+        if (Plane != 0 && Sse.IsSupported)
+        {
+            Fetch(y + (Gemm<T>.Rows * Plane));
+            if (residual != null && residual != y)
+            {
+                Fetch(residual + (Gemm<T>.Rows * Plane));
+            }
+        }
+        Input.FetchForTile();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void Fetch(float* next)
+    {
+        for (int row = 0; row < Gemm<T>.Rows; row++, next += Plane)
+        {
+            Sse.Prefetch0(next);
+            Sse.Prefetch0(next + Gemm<T>.Columns - 1);
         }
     }
 }

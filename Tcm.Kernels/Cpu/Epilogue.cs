@@ -29,7 +29,12 @@ internal static unsafe class Epilogue<T> where T : struct, IFloatVector<T>
         where TMap : struct, IMap
     {
         T shared = T.Create(bias);
-        for (nint i = 0; i < n; i += T.Count)
+        nint i = 0;
+        for (; biases == null && residual == null && n - i >= T.Count; i += T.Count)
+        {
+            TMap.Apply(T.Load(x + i) + shared).Store(y + i);
+        }
+        for (; i < n; i += T.Count)
         {
             // Whole vectors are read at the end too: every tensor and scratch has readable slack behind it.
             T v = T.Load(x + i) + (biases == null ? shared : T.Load(biases + i));

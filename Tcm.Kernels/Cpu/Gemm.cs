@@ -54,48 +54,66 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
         }
     }
 
-    /// <summary>
-    /// y = a b + bias + residual, and not less than 0 with <paramref name="relu"/>: a whole tile of a result, for which a way
-    /// through memory is spared. Rows of y and of the residual (null: none) are <paramref name="pitch"/> apart.
-    /// The bias (null: none) has a value for each of the 4 rows, or for each column.
-    /// </summary>
+    /// <summary>Tiles side by side, of one strip of a, straight to a result, for which a way through memory is spared.</summary>
+    /// <param name="tiles">Tiles.</param>
+    /// <param name="kc">Columns of a, rows of b.</param>
+    /// <param name="a">(kc, 4)</param>
+    /// <param name="b">Rows of the first panel.</param>
+    /// <param name="distance">Floats from panel to panel of b.</param>
+    /// <param name="output">Where the first tile goes.</param>
+    /// <param name="ahead">Asked before every tile.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TileTo<TRows>(nint kc, float* a, TRows b, float* bias, bool biasOfColumns, float* residual, float* y,
-        nint pitch, bool relu) where TRows : struct, IRows
+    public static void TilesTo<TRows, TAhead>(int tiles, nint kc, float* a, TRows b, nint distance, in TileOutput output, ref TAhead ahead)
+        where TRows : struct, IRows where TAhead : struct, ITileAhead
     {
-        TileRow<T> c0, c1, c2, c3;
-        if (bias == null)
+        float* bias = output.Bias, residual = output.Residual, y = output.Y;
+        nint pitch = output.Pitch;
+        for (; tiles > 0; tiles--, y += Columns, b.Skip(distance))
         {
-            c0 = c1 = c2 = c3 = default;
+            ahead.BeforeTile(y, residual);
+            TileRow<T> c0, c1, c2, c3;
+            if (bias == null)
+            {
+                c0 = c1 = c2 = c3 = default;
+            }
+            else if (output.BiasOfColumns)
+            {
+                c0 = c1 = c2 = c3 = TileRow<T>.Load(bias);
+                bias += Columns;
+            }
+            else
+            {
+                (c0, c1) = (TileRow<T>.Create(bias[0]), TileRow<T>.Create(bias[1]));
+                (c2, c3) = (TileRow<T>.Create(bias[2]), TileRow<T>.Create(bias[3]));
+            }
+            Multiply(kc, a, b, ref c0, ref c1, ref c2, ref c3);
+            if (residual != null)
+            {
+                c0.Add(residual);
+                c1.Add(residual + pitch);
+                c2.Add(residual + (2 * pitch));
+                c3.Add(residual + (3 * pitch));
+                residual += Columns;
+            }
+            if (output.Relu)
+            {
+                c0.Relu();
+                c1.Relu();
+                c2.Relu();
+                c3.Relu();
+            }
+            c0.Store(y);
+            c1.Store(y + pitch);
+            c2.Store(y + (2 * pitch));
+            c3.Store(y + (3 * pitch));
         }
-        else if (biasOfColumns)
-        {
-            c0 = c1 = c2 = c3 = TileRow<T>.Load(bias);
-        }
-        else
-        {
-            (c0, c1) = (TileRow<T>.Create(bias[0]), TileRow<T>.Create(bias[1]));
-            (c2, c3) = (TileRow<T>.Create(bias[2]), TileRow<T>.Create(bias[3]));
-        }
-        Multiply(kc, a, b, ref c0, ref c1, ref c2, ref c3);
-        if (residual != null)
-        {
-            c0.Add(residual);
-            c1.Add(residual + pitch);
-            c2.Add(residual + (2 * pitch));
-            c3.Add(residual + (3 * pitch));
-        }
-        if (relu)
-        {
-            c0.Relu();
-            c1.Relu();
-            c2.Relu();
-            c3.Relu();
-        }
-        c0.Store(y);
-        c1.Store(y + pitch);
-        c2.Store(y + (2 * pitch));
-        c3.Store(y + (3 * pitch));
+    }
+
+    /// <summary>One of <see cref="TilesTo"/>.</summary>
+    public static void TileTo<TRows>(nint kc, float* a, TRows b, in TileOutput output) where TRows : struct, IRows
+    {
+        var nothing = default(NothingAhead);
+        TilesTo(1, kc, a, b, 0, output, ref nothing);
     }
 
     /// <summary>
@@ -179,6 +197,9 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
         float* Row(int i);
 
         void Advance(int rows);
+
+        /// <summary>To the same rows of another panel.</summary>
+        void Skip(nint floats);
     }
 
     /// <summary>A packed panel: rows follow each other.</summary>
@@ -191,6 +212,9 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Advance(int rows) => _first += rows * Columns;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Skip(nint floats) => _first += floats;
     }
 
     /// <summary>Rows are some distance apart.</summary>
@@ -211,12 +235,16 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
     /// <summary>Row i begins at b + offsets[i].</summary>
     public struct OffsetRows(float* b, int* offsets) : IRows
     {
+        private float* _first = b;
         private int* _offsets = offsets;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly float* Row(int i) => b + _offsets[i];
+        public readonly float* Row(int i) => _first + _offsets[i];
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Advance(int rows) => _offsets += rows;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Skip(nint floats) => _first += floats;
     }
 }

@@ -173,14 +173,20 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
         /// <summary>4 rows of some columns, straight to the result.</summary>
         private readonly void WholeTiles(int row, int column, int count, float* panels, long offset)
         {
-            float* a = A + ((long)row * K), y = Y + offset;
-            for (int i = 0; i < count; i += Columns)
+            var output = new TileOutput
             {
-                Gemm<T>.TileTo(K, a, new Gemm<T>.PanelRows(panels + ((long)i * K)), Bias == null ? null : Bias + column + i, true,
-                    Residual == null ? null : Residual + offset + i, y + i, N, Activation == Activation.Relu);
-            }
+                Bias = Bias == null ? null : Bias + column,
+                BiasOfColumns = true,
+                Residual = Residual == null ? null : Residual + offset,
+                Y = Y + offset,
+                Pitch = N,
+                Relu = Activation == Activation.Relu,
+            };
+            var nothing = default(NothingAhead);
+            Gemm<T>.TilesTo(count / Columns, K, A + ((long)row * K), new Gemm<T>.PanelRows(panels), (nint)K * Columns, output, ref nothing);
             if (Activation is not (Activation.None or Activation.Relu))
             {
+                float* y = Y + offset;
                 for (int r = 0; r < Gemm<T>.Rows; r++, y += N)
                 {
                     Epilogue<T>.Row(y, 0, null, y, count, Activation);
