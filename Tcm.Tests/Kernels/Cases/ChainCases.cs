@@ -14,9 +14,9 @@ internal static class ChainCases
 
     public static IEnumerable<KernelCase> All()
     {
-        // Stems: bands of rows throughout, and Winograd behind it.
+        // Stems: the direct convolution throughout, and Winograd behind it.
         yield return Chain("stem", new(1, 133, 45), false, Activation.None,
-            new(3, 8, 3, 3, 2, 1), new(8, 8, 3, 3, 1, 1), new(8, 16, 3, 3, 1, 1), pool);
+            new(3, 6, 3, 3, 2, 1), new(6, 7, 3, 3, 1, 1), new(7, 16, 3, 3, 1, 1), pool);
         yield return Chain("stem", new(2, 262, 31), false, Activation.None,
             new(3, 16, 3, 3, 2, 1), new(16, 16, 3, 3, 1, 1), new(16, 24, 3, 3, 1, 1), pool);
         yield return Chain("short stem", new(1, 40, 33), false, Activation.None, new(3, 8, 3, 3, 2, 1), new(8, 12, 3, 3, 1, 1), pool);
@@ -34,6 +34,12 @@ internal static class ChainCases
         yield return Chain("halving", new(2, 75, 61), true, Activation.Relu,
             new(33, 16, 1, 1), new(16, 16, 3, 3, 1, 1), pool, new(16, 50, 1, 1));
         yield return Chain("halving", new(1, 128, 20), false, Activation.None, pool, new(16, 37, 1, 1));
+        // Blocks with a projection around them, in bands and link by link.
+        foreach (var image in (ImageBatch[])[new(2, 37, 50), new(1, 101, 9), new(1, 20, 31)])
+        {
+            yield return Block(image, [new(24, 9, 1, 1), new(9, 9, 3, 3, 1, 1), new(9, 36, 1, 1)], [new(24, 36, 1, 1)]);
+        }
+        yield return Block(new(1, 75, 61), [new(24, 8, 1, 1), new(8, 8, 3, 3, 1, 1), pool, new(8, 30, 1, 1)], [pool, new(24, 30, 1, 1)]);
         // The head: two transposed convolutions.
         yield return Chain("head", new(2, 9, 26), false, Activation.Sigmoid,
             new(20, 16, 3, 3, 1, 1), Transposed(16, 12), Transposed(12, 1));
@@ -43,6 +49,18 @@ internal static class ChainCases
         {
             yield return Upsampled(image, new(20, 13, 1, 1), new(13, 16, 3, 3, 1, 1));
         }
+    }
+
+    private static KernelCase Block(ImageBatch input, Conv2dFilter[] filters, Conv2dFilter[] shortcut)
+    {
+        int shrink = filters.Contains(pool) ? 2 : 1;
+        return new($"block {string.Join(' ', filters)} around {string.Join(' ', shortcut)} {input}",
+            [input.N * filters[0].C * input.H * input.W], input.N * filters[^1].K * (input.H / shrink) * (input.W / shrink),
+            (b, prepared, s, target) => b.Convolution.Run(((Prepared)prepared!).Chain, input, s[0], target))
+        {
+            Prepare = b => new Prepared(b, filters, Activation.Relu, shortcut: new Prepared(b, shortcut, Activation.None)),
+            Atol = 1e-5f,
+        };
     }
 
     private static KernelCase Upsampled(ImageBatch input, params Conv2dFilter[] filters)
@@ -81,9 +99,11 @@ internal static class ChainCases
     private sealed class Prepared : IDisposable
     {
         private readonly List<PreparedConvolution> _convolutions = [];
+        private readonly Prepared? _shortcut;
 
-        public Prepared(Backend backend, Conv2dFilter[] filters, Activation last, int upsampledAfter = -1)
+        public Prepared(Backend backend, Conv2dFilter[] filters, Activation last, int upsampledAfter = -1, Prepared? shortcut = null)
         {
+            _shortcut = shortcut;
             var links = new List<ConvolutionLink>();
             for (int i = 0; i < filters.Length; i++)
             {
@@ -101,11 +121,15 @@ internal static class ChainCases
                     : backend.Convolution.Prepare(f, weight, bias, activation));
                 links.Add(new ConvolutionLink(_convolutions[^1], AddsUpsampled: i == upsampledAfter));
             }
-            Chain = backend.Convolution.PrepareChain(links.ToArray());
+            Chain = backend.Convolution.PrepareChain(shortcut?.Chain, links.ToArray());
         }
 
         public ConvolutionChain Chain { get; }
 
-        public void Dispose() => _convolutions.ForEach(c => c.Dispose());
+        public void Dispose()
+        {
+            _convolutions.ForEach(c => c.Dispose());
+            _shortcut?.Dispose();
+        }
     }
 }
