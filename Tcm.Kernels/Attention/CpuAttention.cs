@@ -110,14 +110,14 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
                         continue;
                     }
                     float* s = states + panel * state;
-                    Gemm<T>.Tiles((count + 3) / 4, depth, keys, 4 * depth, s, Lanes, scores, 4 * Lanes, Lanes, first: true);
+                    Gemm<T>.Tiles((count + 3) / 4, depth, keys, 4 * depth, new Gemm<T>.PanelRows(s), scores, 4 * Lanes, Lanes, first: true);
                     if (Shape.Causal)
                     {
                         Mask(scores, count, firstQuery - start);
                     }
                     float* o = s + depth * Lanes;
                     Softmax(scores, count, o, width, coefficients);
-                    Gemm<T>.Tiles(width / 4, count, values, 4 * count, scores, Lanes, o, 4 * Lanes, Lanes, first: false);
+                    Gemm<T>.Tiles(width / 4, count, values, 4 * count, new Gemm<T>.PanelRows(scores), o, 4 * Lanes, Lanes, first: false);
                 }
             }
             for (int panel = 0; panel < panels; panel++)

@@ -61,7 +61,7 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
             Call = own,
             Weight = _weight.Pointer,
             Depth = Filter.C,
-            Strips = strips,
+            AllStrips = strips,
             StripsPerTask = strips,
             PanelsPerTask = MostPanels(Filter.C),
         };
@@ -100,7 +100,7 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
             Weight = weight,
             Depth = Depth(shape.Filter),
             Pixels = shape.P * shape.Q,
-            Strips = strips,
+            AllStrips = strips,
             StripsPerTask = (strips + blocks - 1) / blocks,
             Blocks = blocks,
             PanelsPerTask = perTask,
@@ -136,7 +136,7 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
     {
         public CpuConvolutionCall Call;
         public float* Weight;
-        public int Depth, Pixels, Strips, StripsPerTask, Blocks, PanelsPerTask, GroupsPerTask, Runs;
+        public int Depth, Pixels, AllStrips, StripsPerTask, Blocks, PanelsPerTask, GroupsPerTask, Runs;
 
         public readonly void Run(int task)
         {
@@ -161,41 +161,52 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         /// <summary>Some panels of pixels times the channels of a block; <paramref name="following"/> pixels come after.</summary>
         private readonly void Group(int image, int block, int firstPixel, int pixels, int following, float* packed)
         {
-            int columns = Gemm<T>.Columns, depth = Depth, whole = pixels / columns * columns;
-            var panels = new Panels(packed, (nint)depth * columns, columns);
             float* x = Call.X + (image * Call.Shape.InputImage);
             if (Call.XBand != 0)
             {
                 // Rows in the cache, with a distance that suits it, are read where they are.
-                panels = new Panels(x + firstPixel, columns, Call.XBand);
+                Strips(image, block, firstPixel, pixels, default, new Gemm<T>.StridedRows(x + firstPixel, Call.XBand), Gemm<T>.Columns, packed);
+                return;
             }
-            else
+            Im2col<T>.Panels(Call.Shape, x, Call.XPlane, Depth, firstPixel, pixels, packed);
+            var ahead = default(InputAhead);
+            if (Im2col<T>.IsPointwise(Call.Shape.Filter))
             {
-                Im2col<T>.Panels(Call.Shape, x, Call.XPlane, depth, firstPixel, pixels, packed);
+                int tiles = Math.Min(StripsPerTask, AllStrips - (block * StripsPerTask)) * (pixels / Gemm<T>.Columns);
+                ahead = new InputAhead(x + firstPixel + pixels, Call.XPlane, Depth, following, tiles);
             }
-            float* tile = packed + (PanelsPerTask * (long)depth * columns) + 64;
+            Strips(image, block, firstPixel, pixels, ahead, new Gemm<T>.PanelRows(packed), (nint)Depth * Gemm<T>.Columns, packed);
+        }
+
+        /// <summary>The channels of a block, a strip of them after the other, at pixels whose panels begin at <paramref name="rows"/>.</summary>
+        private readonly void Strips<TRows>(int image, int block, int firstPixel, int pixels, InputAhead ahead, TRows rows, nint distance,
+            float* packed) where TRows : struct, Gemm<T>.IRows
+        {
+            int columns = Gemm<T>.Columns, whole = pixels / columns * columns;
+            nint plane = Call.YPlane;
+            float* tile = packed + (PanelsPerTask * (long)Depth * columns) + 64;
             float* y = Call.Y + (image * Call.YImageStride) + firstPixel;
             float* residual = Call.Residual == null ? null : Call.Residual + (image * Call.Shape.OutputImage) + firstPixel;
-            int first = block * StripsPerTask, last = Math.Min(first + StripsPerTask, Strips);
-            int tiles = (last - first) * (whole / columns);
-            bool fetch = Call.XBand == 0 && Im2col<T>.IsPointwise(Call.Shape.Filter);
-            var ahead = new InputAhead(x + firstPixel + pixels, Call.XPlane, depth, fetch ? following : 0, tiles);
+            int first = block * StripsPerTask, last = Math.Min(first + StripsPerTask, AllStrips);
             for (int strip = first; strip < last; strip++)
             {
                 int channel = strip * Gemm<T>.Rows;
-                long offset = channel * (long)Call.YPlane;
+                long offset = channel * (long)plane;
                 int direct = channel + Gemm<T>.Rows <= Call.Shape.Filter.K ? whole : 0;
-                WholeTiles(ref ahead, channel, panels, direct, residual == null ? null : residual + offset, y + offset);
-                for (int pixel = direct; pixel < pixels; pixel += columns)
+                WholeTiles(ref ahead, channel, rows, distance, direct, residual == null ? null : residual + offset, y + offset);
+                var left = rows;
+                left.Skip(direct / columns * distance);
+                for (int pixel = direct; pixel < pixels; pixel += columns, left.Skip(distance))
                 {
-                    PartOfTile(channel, panels.At(pixel), tile, Math.Min(columns, pixels - pixel),
+                    PartOfTile(channel, left, tile, Math.Min(columns, pixels - pixel),
                         residual == null ? null : residual + offset + pixel, y + offset + pixel);
                 }
             }
         }
 
         /// <summary>4 channels of the first pixels.</summary>
-        private readonly void WholeTiles(ref InputAhead input, int channel, Panels panels, int pixels, float* residual, float* y)
+        private readonly void WholeTiles<TRows>(ref InputAhead input, int channel, TRows rows, nint distance, int pixels, float* residual,
+            float* y) where TRows : struct, Gemm<T>.IRows
         {
             nint plane = Call.YPlane;
             var output = new TileOutput
@@ -208,7 +219,7 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
             };
             bool next = Call.YBand == 0 && channel + (2 * Gemm<T>.Rows) <= Call.Shape.Filter.K;
             var ahead = new StripAhead<T> { Input = input, Plane = next ? plane : 0 };
-            Gemm<T>.TilesTo(pixels / Gemm<T>.Columns, Depth, Weight + ((long)channel * Depth), panels.At(0), panels.Distance, output, ref ahead);
+            Gemm<T>.TilesTo(pixels / Gemm<T>.Columns, Depth, Weight + ((long)channel * Depth), rows, distance, output, ref ahead);
             input = ahead.Input;
             if (Call.Activation is not (Activation.None or Activation.Relu))
             {
@@ -220,7 +231,8 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         }
 
         /// <summary>The last channels, or the last pixels: the same sums in the same order as of a whole tile.</summary>
-        private readonly void PartOfTile(int channel, Gemm<T>.StridedRows rows, float* tile, int pixels, float* residual, float* y)
+        private readonly void PartOfTile<TRows>(int channel, TRows rows, float* tile, int pixels, float* residual, float* y)
+            where TRows : struct, Gemm<T>.IRows
         {
             int columns = Gemm<T>.Columns, channels = Math.Min(Gemm<T>.Rows, Call.Shape.Filter.K - channel);
             float* a = Weight + ((long)channel * Depth), bias = Call.Bias == null ? null : Call.Bias + channel;
@@ -231,13 +243,5 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
                 residual = residual == null ? null : residual + Call.YPlane;
             }
         }
-    }
-
-    /// <summary>Where the panel of a pixel begins, and how far its rows are apart.</summary>
-    private readonly struct Panels(float* first, nint panel, nint row)
-    {
-        public nint Distance => panel;
-
-        public Gemm<T>.StridedRows At(int pixel) => new(first + (pixel / Gemm<T>.Columns * panel), row);
     }
 }

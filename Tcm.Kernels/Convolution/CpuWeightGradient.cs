@@ -72,7 +72,7 @@ internal static unsafe class CpuWeightGradient<T> where T : struct, IFloatVector
                 {
                     float* shifted = b + ((nint)panel * Layout.PanelFloats) + ((nint)Layout.Offset(shift) * columns);
                     float* c = Sums + Layout.Tile(segment, part.FirstPanel + panel, shift, part.FirstStrip);
-                    Gemm<T>.Tiles(part.Strips, kc, a, Layout.StripFloats, shifted, columns, c, Layout.TileFloats, columns, first);
+                    Gemm<T>.Tiles(part.Strips, kc, a, Layout.StripFloats, new Gemm<T>.PanelRows(shifted), c, Layout.TileFloats, columns, first);
                 }
             }
         }

@@ -216,8 +216,17 @@ internal sealed unsafe class CpuWinogradConvolution<T> : CpuPreparedConvolution 
                     for (int first = 0; first < c; first += Depth)
                     {
                         int depth = Math.Min(Depth, c - first);
-                        Gemm<T>.Tiles(strips, depth, a + (first * 4), c * 4, b + ((nint)first * RowStride), RowStride, result + tile,
-                            4 * Block, Block, first == 0);
+                        float* rows = b + ((nint)first * RowStride);
+                        if (Shared)
+                        {
+                            Gemm<T>.Tiles(strips, depth, a + (first * 4), c * 4, new Gemm<T>.StridedRows(rows, RowStride), result + tile,
+                                4 * Block, Block, first == 0);
+                        }
+                        else
+                        {
+                            Gemm<T>.Tiles(strips, depth, a + (first * 4), c * 4, new Gemm<T>.PanelRows(rows), result + tile, 4 * Block,
+                                Block, first == 0);
+                        }
                     }
                 }
             }

@@ -122,7 +122,7 @@ internal static unsafe class CpuWinogradWeightGradient<T> where T : struct, IFlo
         {
             for (int panel = 0; panel < panels; panel++, v += TileBlock * Gemm<T>.Columns)
             {
-                Gemm<T>.Tiles(Strips, count, u, TileBlock * StripRows, v, Gemm<T>.Columns,
+                Gemm<T>.Tiles(Strips, count, u, TileBlock * StripRows, new Gemm<T>.PanelRows(v),
                     Tile(segment, position, firstPanel + panel, 0), StripRows * Gemm<T>.Columns, Gemm<T>.Columns, first);
             }
         }

@@ -24,15 +24,14 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
     /// <param name="kc">Columns of a, rows of b.</param>
     /// <param name="a">(kc, 4) for each strip.</param>
     /// <param name="strideA">Floats from strip to strip of a.</param>
-    /// <param name="b">Rows of a panel, <paramref name="ldb"/> apart.</param>
-    /// <param name="ldb">Floats from row to row of b.</param>
+    /// <param name="b">Rows of a panel.</param>
     /// <param name="c">4 rows for each strip, <paramref name="ldc"/> apart.</param>
     /// <param name="strideC">Floats from strip to strip of c.</param>
     /// <param name="ldc">Floats from row to row of c.</param>
     /// <param name="first">Whether c is written and not added to.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tiles(int strips, nint kc, float* a, nint strideA, float* b, nint ldb, float* c, nint strideC, nint ldc,
-        bool first)
+    public static void Tiles<TRows>(int strips, nint kc, float* a, nint strideA, TRows b, float* c, nint strideC, nint ldc, bool first)
+        where TRows : struct, IRows
     {
         for (; strips > 0; strips--, a += strideA, c += strideC)
         {
@@ -46,7 +45,7 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
                 (c0, c1) = (TileRow<T>.Load(c), TileRow<T>.Load(c + ldc));
                 (c2, c3) = (TileRow<T>.Load(c + (2 * ldc)), TileRow<T>.Load(c + (3 * ldc)));
             }
-            Multiply(kc, a, new StridedRows(b, ldb), ref c0, ref c1, ref c2, ref c3);
+            Multiply(kc, a, b, ref c0, ref c1, ref c2, ref c3);
             c0.Store(c);
             c1.Store(c + ldc);
             c2.Store(c + (2 * ldc));

@@ -161,7 +161,7 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
                 WholeTiles(row, column, whole, panels, offset);
                 for (int i = whole; i < count; i += columns)
                 {
-                    Gemm<T>.Tiles(1, K, A + ((long)row * K), 0, panels + ((long)i * K), columns, tile, 0, columns, first: true);
+                    Gemm<T>.Tiles(1, K, A + ((long)row * K), 0, new Gemm<T>.PanelRows(panels + ((long)i * K)), tile, 0, columns, first: true);
                     for (int r = 0; r < rows; r++)
                     {
                         Finish(tile + (r * columns), column + i, offset + ((long)r * N) + i, Math.Min(columns, count - i));
