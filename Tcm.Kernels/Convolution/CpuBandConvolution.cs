@@ -111,7 +111,7 @@ internal static unsafe class CpuBandConvolution<T> where T : struct, IFloatVecto
             if (done > 0)
             {
                 var output = new TileOutput { Bias = bias, Residual = residual, Y = y, Pitch = plane, Relu = Call.Activation == Activation.Relu };
-                var nothing = default(NothingAhead);
+                var nothing = default(TileAhead);
                 Gemm<T>.TilesTo(done / columns, Depth, a, new Gemm<T>.OffsetRows(origin, offsets), columns, output, ref nothing);
             }
             for (int pixel = done; pixel < q; pixel += columns)

@@ -218,7 +218,7 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
                 Relu = Call.Activation == Activation.Relu,
             };
             bool next = Call.YBand == 0 && channel + (2 * Gemm<T>.Rows) <= Call.Shape.Filter.K;
-            var ahead = new StripAhead<T> { Input = input, Plane = next ? plane : 0 };
+            var ahead = new TileAhead { Input = input, Plane = next ? plane : 0 };
             Gemm<T>.TilesTo(pixels / Gemm<T>.Columns, Depth, Weight + ((long)channel * Depth), rows, distance, output, ref ahead);
             input = ahead.Input;
             if (Call.Activation is not (Activation.None or Activation.Relu))

@@ -60,16 +60,16 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
     /// <param name="b">Rows of the first panel.</param>
     /// <param name="distance">Floats from panel to panel of b.</param>
     /// <param name="output">Where the first tile goes.</param>
-    /// <param name="ahead">Asked before every tile.</param>
+    /// <param name="ahead">What is fetched meanwhile.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TilesTo<TRows, TAhead>(int tiles, nint kc, float* a, TRows b, nint distance, in TileOutput output, ref TAhead ahead)
-        where TRows : struct, IRows where TAhead : struct, ITileAhead
+    public static void TilesTo<TRows>(int tiles, nint kc, float* a, TRows b, nint distance, in TileOutput output, ref TileAhead ahead)
+        where TRows : struct, IRows
     {
         float* bias = output.Bias, residual = output.Residual, y = output.Y;
         nint pitch = output.Pitch;
         for (; tiles > 0; tiles--, y += Columns, b.Skip(distance))
         {
-            ahead.BeforeTile(y, residual);
+            ahead.BeforeTile(y, residual, Columns);
             TileRow<T> c0, c1, c2, c3;
             if (bias == null)
             {
@@ -111,7 +111,7 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
     /// <summary>One of <see cref="TilesTo"/>.</summary>
     public static void TileTo<TRows>(nint kc, float* a, TRows b, in TileOutput output) where TRows : struct, IRows
     {
-        var nothing = default(NothingAhead);
+        var nothing = default(TileAhead);
         TilesTo(1, kc, a, b, 0, output, ref nothing);
     }
 

@@ -19,19 +19,3 @@ internal unsafe struct TileOutput
     /// <summary>Whether what is below 0 becomes 0.</summary>
     public bool Relu;
 }
-
-/// <summary>What is to be fetched into the caches while a tile is multiplied.</summary>
-internal unsafe interface ITileAhead
-{
-    /// <param name="y">The tile that is multiplied next.</param>
-    /// <param name="residual">Its residual, or null.</param>
-    void BeforeTile(float* y, float* residual);
-}
-
-/// <summary>Nothing: operands lie in the caches, or one after the other, which the hardware foresees.</summary>
-internal readonly unsafe struct NothingAhead : ITileAhead
-{
-    public void BeforeTile(float* y, float* residual)
-    {
-    }
-}

@@ -1,8 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
-using Tcm.Kernels.Cpu;
 
-namespace Tcm.Kernels.Convolution;
+namespace Tcm.Kernels.Cpu;
 
 /// <summary>
 /// Brings the rows that a pointwise convolution packs next into the second-level cache, a few with each tile that is
@@ -53,36 +52,46 @@ internal unsafe struct InputAhead
     }
 }
 
-/// <summary>What a pointwise convolution needs after the strip that is multiplied: rows of its input, and those that the next strip
-/// reads or writes. They are a plane apart, which the hardware does not foresee.</summary>
-internal unsafe struct StripAhead<T> : ITileAhead where T : struct, IFloatVector<T>
+/// <summary>
+/// What is fetched into the caches while a tile is multiplied: rows of the next input, and those that the next strip reads or writes.
+/// They are a plane apart, which the hardware does not foresee. By default nothing: what lies one after the other it does foresee.
+/// </summary>
+internal unsafe struct TileAhead
 {
     public InputAhead Input;
 
     /// <summary>Floats between the rows of the next strip; 0 where there is none.</summary>
     public nint Plane;
 
+    /// <param name="y">The tile that is multiplied next.</param>
+    /// <param name="residual">Its residual, or null.</param>
+    /// <param name="columns">Floats of a row of a tile.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void BeforeTile(float* y, float* residual)
+    public void BeforeTile(float* y, float* residual, int columns)
     {
-        if (Plane != 0 && Sse.IsSupported)
+        if (Plane != 0)
         {
-            Fetch(y + (Gemm<T>.Rows * Plane));
+            Fetch(y, columns);
             if (residual != null && residual != y)
             {
-                Fetch(residual + (Gemm<T>.Rows * Plane));
+                Fetch(residual, columns);
             }
         }
         Input.FetchForTile();
     }
 
+    /// <summary>The 4 rows below a tile of 4.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void Fetch(float* next)
+    private readonly void Fetch(float* tile, int columns)
     {
-        for (int row = 0; row < Gemm<T>.Rows; row++, next += Plane)
+        if (Sse.IsSupported)
         {
-            Sse.Prefetch0(next);
-            Sse.Prefetch0(next + Gemm<T>.Columns - 1);
+            float* next = tile + (4 * Plane);
+            for (int row = 0; row < 4; row++, next += Plane)
+            {
+                Sse.Prefetch0(next);
+                Sse.Prefetch0(next + columns - 1);
+            }
         }
     }
 }
