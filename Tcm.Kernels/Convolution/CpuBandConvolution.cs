@@ -110,7 +110,8 @@ internal static unsafe class CpuBandConvolution<T> where T : struct, IFloatVecto
             int done = direct ? whole : 0;
             if (done > 0)
             {
-                var output = new TileOutput { Bias = bias, Residual = residual, Y = y, Pitch = plane, Relu = Call.Activation == Activation.Relu };
+                bool relu = Call.Activation == Activation.Relu;
+                var output = new TileOutput { Bias = bias, Residual = residual, Y = y, Pitch = plane, Relu = relu };
                 var nothing = default(TileAhead);
                 Gemm<T>.TilesTo(done / columns, Depth, a, new Gemm<T>.OffsetRows(origin, offsets), columns, output, ref nothing);
             }

@@ -5,7 +5,7 @@ namespace Tcm.Kernels.Convolution;
 /// <summary>
 /// Convolution on the CPU. The algorithm is chosen when a filter is prepared, by its geometry alone:
 ///   grouped     groups > 1: rows of the output are sums of shifted rows of the input
-///   winograd    3x3, stride 1, at least 12 channels on both sides (<see cref="CpuWinogradConvolution{T}"/>)
+///   winograd    3x3, stride 1, at least 8 channels on both sides (<see cref="CpuWinogradConvolution{T}"/>)
 ///   band        few input channels: products read a padded copy of some input rows (<see cref="CpuBandConvolution{T}"/>)
 ///   direct      im2col of one panel of pixels at a time, times packed filters (<see cref="CpuDirectConvolution{T}"/>)
 ///   transposed  2x2 stride 2: one product with 4K rows and a pixel-shuffle store

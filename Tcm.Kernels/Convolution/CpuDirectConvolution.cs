@@ -165,7 +165,8 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
             if (Call.XBand != 0)
             {
                 // Rows in the cache, with a distance that suits it, are read where they are.
-                Strips(image, block, firstPixel, pixels, default, new Gemm<T>.StridedRows(x + firstPixel, Call.XBand), Gemm<T>.Columns, packed);
+                var rows = new Gemm<T>.StridedRows(x + firstPixel, Call.XBand);
+                Strips(image, block, firstPixel, pixels, default, rows, Gemm<T>.Columns, packed);
                 return;
             }
             Im2col<T>.Panels(Call.Shape, x, Call.XPlane, Depth, firstPixel, pixels, packed);
@@ -179,8 +180,8 @@ internal sealed unsafe class CpuDirectConvolution<T> : CpuPreparedConvolution wh
         }
 
         /// <summary>The channels of a block, a strip of them after the other, at pixels whose panels begin at <paramref name="rows"/>.</summary>
-        private readonly void Strips<TRows>(int image, int block, int firstPixel, int pixels, InputAhead ahead, TRows rows, nint distance,
-            float* packed) where TRows : struct, Gemm<T>.IRows
+        private readonly void Strips<TRows>(int image, int block, int firstPixel, int pixels, InputAhead ahead, TRows rows,
+            nint distance, float* packed) where TRows : struct, Gemm<T>.IRows
         {
             int columns = Gemm<T>.Columns, whole = pixels / columns * columns;
             nint plane = Call.YPlane;
