@@ -224,10 +224,7 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
             }
         }
 
-        /// <summary>
-        /// scores = 2^(scores - new maxima); O^T and sums are rescaled to the new maxima and sums extended. Maxima are rounded to
-        /// integers, which any shift of a softmax may be: a score's integer part is then found and shifted in one addition.
-        /// </summary>
+        /// <summary>scores = 2^(scores - new maxima); O^T and sums are rescaled to the new maxima and sums extended.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Softmax(float* scores, nint keys, float* o, nint width, float* coefficients)
         {
@@ -240,7 +237,6 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
                 max.Y = T.Max(T.Load(s + T.Count), max.Y);
                 max.Z = T.Max(T.Load(s + 2 * T.Count), max.Z);
             }
-            (max.X, max.Y, max.Z) = (VectorMath.Round(max.X), VectorMath.Round(max.Y), VectorMath.Round(max.Z));
             max.Store(maxima);
             T x = VectorMath.Exp2(before.X - max.X), y = VectorMath.Exp2(before.Y - max.Y), z = VectorMath.Exp2(before.Z - max.Z);
             for (float* value = o; value < maxima; value += lanes)
@@ -262,11 +258,11 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
             // As VectorMath.Exp2. Coefficients come from memory, so that they stay in registers: constants are read with every use.
             T c0 = T.Create(coefficients[0]), c1 = T.Create(coefficients[1]), c2 = T.Create(coefficients[2]);
             T c3 = T.Create(coefficients[3]), c4 = T.Create(coefficients[4]), c5 = T.Create(coefficients[5]);
-            T floor = max - T.Create(125f), shift = T.Create(VectorMath.Magic) - max;
+            T floor = T.Create(-125f), magic = T.Create(VectorMath.Magic);
             T total = T.Load(sums) * rescale;
             for (; s < end; s += lanes)
             {
-                T score = T.Max(T.Load(s), floor), biasedN = score + shift, r = score - (biasedN - shift);
+                T score = T.Max(floor, T.Load(s) - max), biasedN = score + magic, r = score - (biasedN - magic);
                 T p = T.MultiplyAdd(c0, r, c1);
                 p = T.MultiplyAdd(p, r, c2);
                 p = T.MultiplyAdd(p, r, c3);

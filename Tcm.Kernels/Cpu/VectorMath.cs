@@ -88,10 +88,6 @@ internal static class VectorMath
         return T.ScaleNormal(p, biasedN);
     }
 
-    /// <summary>The nearest integer, for |x| below 2^22.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Round<T>(T x) where T : struct, IFloatVector<T> => (x + T.Create(Magic)) - T.Create(Magic);
-
     /// <summary>
     /// ln x = n ln 2 + ln m with m in [sqrt(1/2), sqrt(2)), where a polynomial does (coefficients of Cephes' logf). Minus
     /// infinity for 0, NaN below; keeps NaN and infinity, and serves subnormal numbers.
