@@ -152,7 +152,8 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
             int group = task / StripBlocks, stripBlock = task % StripBlocks, columns = Columns;
             int column = group * PanelsPerTask * columns, count = Math.Min(PanelsPerTask * columns, N - column);
             int firstStrip = stripBlock * StripsPerTask, lastStrip = Math.Min(firstStrip + StripsPerTask, Strips(M));
-            float* tile = Scratch.Get(Gemm<T>.Rows * columns), panels = B + ((long)column * K);
+            float* tile = Scratch.Get((Gemm<T>.Rows + 1) * columns), biases = tile + (Gemm<T>.Rows * columns);
+            float* panels = B + ((long)column * K);
             for (int strip = firstStrip; strip < lastStrip; strip++)
             {
                 int row = strip * Gemm<T>.Rows, rows = Math.Min(Gemm<T>.Rows, M - row);
@@ -161,10 +162,17 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
                 WholeTiles(row, column, whole, panels, offset);
                 for (int i = whole; i < count; i += columns)
                 {
-                    Gemm<T>.Tiles(1, K, A + ((long)row * K), 0, new Gemm<T>.PanelRows(panels + ((long)i * K)), tile, 0, columns, first: true);
+                    // The bias first, as in whole tiles: which rows are in one depends on the batch, their bits must not.
+                    int there = Math.Min(columns, count - i);
+                    if (Bias != null)
+                    {
+                        new ReadOnlySpan<float>(Bias + column + i, there).CopyTo(new Span<float>(biases, there));
+                    }
+                    Gemm<T>.TileTo(K, A + ((long)row * K), new Gemm<T>.PanelRows(panels + ((long)i * K)),
+                        new() { Bias = Bias == null ? null : biases, BiasOfColumns = true, Y = tile, Pitch = columns });
                     for (int r = 0; r < rows; r++)
                     {
-                        Finish(tile + (r * columns), column + i, offset + ((long)r * N) + i, Math.Min(columns, count - i));
+                        Finish(tile + (r * columns), offset + ((long)r * N) + i, there);
                     }
                 }
             }
@@ -194,17 +202,7 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
             }
         }
 
-        private readonly void Finish(float* sums, int column, long offset, int count)
-        {
-            float* residual = Residual == null ? null : Residual + offset;
-            if (Bias == null)
-            {
-                Epilogue<T>.Row(sums, 0f, residual, Y + offset, count, Activation);
-            }
-            else
-            {
-                Epilogue<T>.Row(sums, Bias + column, residual, Y + offset, count, Activation);
-            }
-        }
+        private readonly void Finish(float* sums, long offset, int count) =>
+            Epilogue<T>.Row(sums, 0f, Residual == null ? null : Residual + offset, Y + offset, count, Activation);
     }
 }
