@@ -10,7 +10,10 @@ namespace Tcm.Kernels.Convolution;
 internal sealed unsafe partial class CpuConvolution
 {
     /// <summary>With fewer output pixels than this the transform of the filters costs more than the products it saves.</summary>
-    private const int WinogradPixels = 256, WinogradChannels = 12;
+    private const int WinogradPixels = 256;
+
+    /// <summary>With fewer channels Winograd gains little, and its rounding grows through the steps of a training.</summary>
+    private const int WinogradChannels = 12;
 
     private protected override void ForwardCore(Conv2dShape shape, Slice x, Slice w, Slice y)
     {
@@ -111,7 +114,6 @@ internal sealed unsafe partial class CpuConvolution
     private void Convolve<T>(in CpuConvolutionCall call, FilterView weight) where T : struct, IFloatVector<T>
     {
         var shape = call.Shape;
-        // With few channels Winograd gains little, and its rounding grows through the steps of a training.
         bool winograd = CpuWinogradConvolution<T>.Suits(shape.Filter) && Math.Min(shape.Filter.C, shape.Filter.K) >= WinogradChannels
             && (long)shape.Input.N * shape.P * shape.Q >= WinogradPixels;
         using var packed = backend.Allocate(winograd

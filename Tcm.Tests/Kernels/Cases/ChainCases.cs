@@ -14,7 +14,9 @@ internal static class ChainCases
 
     public static IEnumerable<KernelCase> All()
     {
-        // Stems: the direct convolution throughout, and Winograd behind it.
+        // Stems: the shipped model's, the direct convolution throughout, and Winograd behind it.
+        yield return Chain("stem", new(1, 133, 45), false, Activation.None,
+            new(3, 8, 3, 3, 2, 1), new(8, 8, 3, 3, 1, 1), new(8, 16, 3, 3, 1, 1), pool);
         yield return Chain("stem", new(1, 133, 45), false, Activation.None,
             new(3, 6, 3, 3, 2, 1), new(6, 7, 3, 3, 1, 1), new(7, 16, 3, 3, 1, 1), pool);
         yield return Chain("stem", new(2, 262, 31), false, Activation.None,
