@@ -196,8 +196,7 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
                 Pitch = N,
                 Relu = Activation == Activation.Relu,
             };
-            var nothing = default(TileAhead);
-            Gemm<T>.TilesTo(count / Columns, K, A + ((long)row * K), new Gemm<T>.PanelRows(panels), (nint)K * Columns, output, ref nothing);
+            Gemm<T>.TilesTo(count / Columns, K, A + ((long)row * K), new Gemm<T>.PanelRows(panels), (nint)K * Columns, output);
             if (Activation is not (Activation.None or Activation.Relu))
             {
                 float* y = Y + offset;
