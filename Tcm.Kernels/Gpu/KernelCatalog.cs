@@ -31,7 +31,8 @@ internal static class KernelCatalog
         .. ActivationGradientKernels.All, .. RowGradientKernels.All, .. BatchNormKernels.All,
         .. BatchNormNaiveKernels.All, .. PoolingGradientKernels.All,
         .. ResamplingGradientKernels.All, .. EmbeddingGradientKernels.All, .. AttentionGradientKernels.All,
-        .. NaiveAttentionGradientKernels.All, .. HalfImageKernels.All, .. HalfGemmKernels.All,
+        .. NaiveAttentionGradientKernels.All, .. HalfImageKernels.All, .. HalfElementwiseKernels.All,
+        .. HalfRowKernels.All, .. HalfGemmKernels.All, .. HalfAttentionKernels.All,
         .. SplitKernels.All, .. TensorAttentionKernels.All,
     ];
 
@@ -39,6 +40,6 @@ internal static class KernelCatalog
     public static IReadOnlyList<GpuKernel> Emulated { get; } =
     [
         .. Conv2dKernels.Emulated(), .. Conv2dGradientKernels.Emulated(), .. MatrixKernels.Emulated(),
-        .. HalfGemmKernels.Emulated(), .. TensorAttentionKernels.Emulated(),
+        .. HalfGemmKernels.Emulated(), .. TensorAttentionKernels.Emulated(), .. HalfAttentionKernels.Emulated(),
     ];
 }

@@ -24,6 +24,26 @@ internal static class EmulatedTensorCores
         return result;
     }
 
+    public static Word4 LoadTransposed(TensorGroup group, int chunk)
+    {
+        var words = group.Shared.Cast<uint>();
+        int scratch = group.Scratch * 4;
+        words[scratch + group.Lane] = (uint)chunk;
+        Warp.Barrier();
+        var result = new Word4(Column(words, scratch, group.Lane), Column(words, scratch + 8, group.Lane),
+            Column(words, scratch + 16, group.Lane), Column(words, scratch + 24, group.Lane));
+        Warp.Barrier();
+        return result;
+    }
+
+    /// <summary>Two neighbours of a column of the matrix whose rows' chunks are named from here on.</summary>
+    private static uint Column(ArrayView<uint> words, int rows, int lane)
+    {
+        int row = lane % 4 * 2, column = lane / 4;
+        uint first = words[words[rows + row] * 4 + column / 2], second = words[words[rows + row + 1] * 4 + column / 2];
+        return (first >> (column % 2 * 16) & 0xFFFF) | second >> (column % 2 * 16) << 16;
+    }
+
     public static Float4 Multiply(Precision precision, TensorGroup group, Float4 c, Word4 a, uint b0, uint b1)
     {
         var words = group.Shared.Cast<uint>();
@@ -91,7 +111,7 @@ internal readonly struct EmulatedTf32Core : ITensorCore
 }
 
 /// <summary>Emulated half precision.</summary>
-internal readonly struct EmulatedFp16Core : ITensorCore
+internal readonly struct EmulatedFp16Core : IHalfCore
 {
     public static int ChunkValues => 8;
 
@@ -102,6 +122,8 @@ internal readonly struct EmulatedFp16Core : ITensorCore
     public static Word4 Pack(RawChunk raw) => TensorFormats.Pack(Precision.Fp16, raw.Low, raw.High);
 
     public static Word4 LoadMatrices(TensorGroup group, int chunk) => EmulatedTensorCores.LoadMatrices(group, chunk);
+
+    public static Word4 LoadTransposed(TensorGroup group, int chunk) => EmulatedTensorCores.LoadTransposed(group, chunk);
 
     public static Float4 Multiply(TensorGroup group, Float4 c, Word4 a, uint b0, uint b1) =>
         EmulatedTensorCores.Multiply(Precision.Fp16, group, c, a, b0, b1);

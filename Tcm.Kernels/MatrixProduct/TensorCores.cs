@@ -68,6 +68,16 @@ internal interface ITensorCore
     static abstract void WaitForAll();
 }
 
+/// <summary>A format of 16 bits whose matrices can be turned as they are loaded.</summary>
+internal interface IHalfCore : ITensorCore
+{
+    /// <summary>
+    /// ldmatrix.x4.trans: as <see cref="ITensorCore.LoadMatrices"/>, but a lane gets column lane / 4 of rows 2 (lane % 4) and the
+    /// one behind it.
+    /// </summary>
+    static abstract Word4 LoadTransposed(TensorGroup group, int chunk);
+}
+
 /// <summary>The inline PTX of <see cref="ITensorCore"/>; sm_80, PTX ISA 7.0. Operands must be locals.</summary>
 internal static class TensorPtx
 {
@@ -85,6 +95,15 @@ internal static class TensorPtx
         Output<uint> x = default, y = default, z = default, w = default;
         Input<uint> at = address;
         CudaAsm.EmitRef("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];", ref x, ref y, ref z, ref w, ref at);
+        return new Word4(x.Value, y.Value, z.Value, w.Value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Word4 LoadTransposed(uint address)
+    {
+        Output<uint> x = default, y = default, z = default, w = default;
+        Input<uint> at = address;
+        CudaAsm.EmitRef("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];", ref x, ref y, ref z, ref w, ref at);
         return new Word4(x.Value, y.Value, z.Value, w.Value);
     }
 
@@ -162,7 +181,7 @@ internal readonly struct Tf32Core : ITensorCore
 }
 
 /// <summary>IEEE half precision: mma.sync.m16n8k16.</summary>
-internal readonly struct Fp16Core : ITensorCore
+internal readonly struct Fp16Core : IHalfCore
 {
     public static int ChunkValues => 8;
 
@@ -186,6 +205,10 @@ internal readonly struct Fp16Core : ITensorCore
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Word4 LoadMatrices(TensorGroup group, int chunk) =>
         TensorPtx.LoadMatrices(group.Address + (uint)chunk * 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Word4 LoadTransposed(TensorGroup group, int chunk) =>
+        TensorPtx.LoadTransposed(group.Address + (uint)chunk * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float4 Multiply(TensorGroup group, Float4 c, Word4 a, uint b0, uint b1)
