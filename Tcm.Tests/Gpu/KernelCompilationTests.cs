@@ -130,16 +130,19 @@ public sealed class KernelCompilationTests
     [Fact]
     public void Halves_are_converted_by_the_instructions_for_it()
     {
-        foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.DeclaringType == typeof(HalfImageKernels)
+        Type[] classes = [typeof(HalfImageKernels), typeof(HalfElementwiseKernels), typeof(HalfRowKernels)];
+        string[] floats = [nameof(HalfImageKernels.ToPlanes), nameof(HalfRowKernels.Cosine), nameof(HalfRowKernels.CosineNaive)];
+        foreach (var (kernel, ptx) in Compile(90).Where(t => classes.Contains(t.Key.Method.DeclaringType)
             && t.Key.Method.Name != nameof(HalfImageKernels.Concat)))
         {
             string name = kernel.Method.Name;
-            Assert.True(name == nameof(HalfImageKernels.ToPlanes) || PtxLint.Count(ptx, "cvt.rn.f16x2.f32") >= 4,
+            Assert.True(floats.Contains(name) || PtxLint.Count(ptx, "cvt.rn.f16x2.f32") >= 4,
                 $"{kernel} rounds otherwise");
             bool reads = name is not (nameof(HalfImageKernels.FromPlanes) or nameof(HalfImageKernels.NormalizePad));
             Assert.True(!reads || PtxLint.Count(ptx, "cvt.f32.f16") >= 8, $"{kernel} widens otherwise");
             int wide = PtxLint.Count(ptx, "ld.global.v4") + PtxLint.Count(ptx, "st.global.v4");
             Assert.True(wide >= 1, $"{kernel}: no 128-bit access");
+            AssertTypedAccess(kernel, ptx);
             // The emulation of rounding is behind branches that are always taken, which ptxas removes with it.
             int emulated = ptx.Split("1199566848").Length - 1;
             Assert.True(2 * PtxLint.Count(ptx, "mov.pred") >= emulated, $"{kernel} emulates rounding");
@@ -163,6 +166,27 @@ public sealed class KernelCompilationTests
         // Rounded queries, keys and values go in by 128 bits; nothing is read back but by ldmatrix.
         Assert.Equal(3, PtxLint.Count(ptx, "st.shared"));
         Assert.Equal(0, PtxLint.Count(ptx, "ld.shared"));
+        AssertTypedAccess(kernel, ptx);
+    }
+
+    [Fact]
+    public void Attention_in_half_precision_never_passes_registers()
+    {
+        var (kernel, ptx) = Compile(90).Single(t => t.Key.Method.Name == nameof(HalfAttentionKernels.FlashHalf));
+        // 64 channels of 32 keys: four steps to scores, two steps over keys to eight fragments of the result.
+        Assert.Equal(4 * 4 + 2 * 8, PtxLint.Count(ptx, "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32"));
+        // Queries once; keys as they lie, values turned.
+        Assert.Equal(4 + 4 * 2, PtxLint.Count(ptx, "ldmatrix.sync.aligned.m8n8.x4.shared.b16"));
+        Assert.Equal(2 * 4, PtxLint.Count(ptx, "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16"));
+        Assert.True(PtxLint.Count(ptx, "cp.async.cg.shared.global") >= 5, $"{kernel}: factors are not copied");
+        Assert.Equal(0, PtxLint.Count(ptx, "ld.global"));
+        Assert.Equal(8, PtxLint.Count(ptx, "shfl.sync.bfly.b32"));
+        Assert.Equal(3, PtxLint.Count(ptx, "bar.sync"));
+        // The result: pairs to shared memory, chunks from there.
+        Assert.Equal(16, PtxLint.Count(ptx, "st.shared"));
+        Assert.Equal(PtxLint.Count(ptx, "st.global.v4"), PtxLint.Count(ptx, "st.global"));
+        Assert.Equal(PtxLint.Count(ptx, "ld.shared.v4"), PtxLint.Count(ptx, "ld.shared"));
+        Assert.Equal(24 * 1024, PtxLint.SharedBytes(ptx));
         AssertTypedAccess(kernel, ptx);
     }
 
@@ -206,7 +230,7 @@ public sealed class KernelCompilationTests
             .Select(folder => Path.Combine(folder, "ptxas")).FirstOrDefault(File.Exists);
         Assert.SkipWhen(ptxas is null, "ptxas is not on the PATH");
         foreach (var (kernel, ptx) in Compile(90).Where(t => t.Key.Method.Name is "Tile64" or "Tile128" or "Flash" or "FlashQuery"
-            or "FlashKeyValue" or "FlashTensor" || t.Key.Method.DeclaringType == typeof(HalfGemmKernels)
+            or "FlashKeyValue" or "FlashTensor" or "FlashHalf" || t.Key.Method.DeclaringType == typeof(HalfGemmKernels)
             || t.Key.Method.DeclaringType == typeof(TensorGemmKernels)))
         {
             Assert.Contains(" 0 bytes spill stores, 0 bytes spill loads", Assemble(ptxas!, ptx), StringComparison.Ordinal);
