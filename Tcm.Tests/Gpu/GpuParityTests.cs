@@ -140,14 +140,14 @@ public sealed class GpuParityTests
         });
     }
 
-    internal static GpuBackend Open(string device)
+    internal static GpuBackend Open(string device, Precision precision = Precision.Fp32)
     {
         if (device == "simulator")
         {
-            return Simulator();
+            return Simulator(precision);
         }
         Assert.SkipUnless(Devices.List().Any(d => d.Name == device), $"no device {device}");
-        return (GpuBackend)Devices.Open(device);
+        return (GpuBackend)Devices.Open(device, precision: precision);
     }
 
     /// <summary>

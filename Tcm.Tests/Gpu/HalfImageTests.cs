@@ -136,7 +136,8 @@ public sealed class HalfImageTests
         using var weights = new FormulaWeights(config);
         using var cpu = new CpuBackend(1);
         using var gpu = Half(GpuConvolutionVersion.HalfNaive);
-        ((GpuMatrixProducts)gpu.MatrixProduct).Version = GpuMatrixVersion.Naive;
+        ((GpuMatrixProducts)gpu.MatrixProduct).TensorTile = HalfGemmKernels.NoTile;
+        ((Tcm.Kernels.Normalization.GpuNormalization)gpu.Normalization).Version = GpuVersion.Naive;
         ((Tcm.Kernels.Attention.GpuAttention)gpu.Attention).Version = Tcm.Kernels.Attention.GpuAttentionVersion.Naive;
         float[] picture = KernelCase.Values(3 * 32 * 64, 7);
         var recorder = new FormatRecorder();
@@ -145,6 +146,10 @@ public sealed class HalfImageTests
         double error = expected.Zip(actual, (e, a) => Math.Abs((double)e - a)).Max();
         Assert.True(error <= 0.01 * range, $"differs by {error}, range {range}");
         Assert.All(["input", "x0", "x1", "x2", "x3"], name => Assert.Equal(TensorFormat.HalfImage, recorder.Formats[name]));
+        if (head == "db")
+        {
+            Assert.All(["g", "cc", "t", "dt", "t2"], name => Assert.Equal(TensorFormat.HalfTokens, recorder.Formats[name]));
+        }
         if (head == "pan")
         {
             // The third of a size is a replay; its input is copied as it lies.

@@ -1,7 +1,6 @@
 using Tcm.Detect.Models;
 using Tcm.Kernels;
 using Tcm.Kernels.Attention;
-using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Cpu;
 using Tcm.Kernels.Gpu;
 using Tcm.Kernels.HalfImages;
@@ -15,17 +14,21 @@ using Tcm.Tests.Kernels.Cases;
 
 namespace Tcm.Tests.Gpu;
 
-/// <summary>Tokens in half precision on the simulator, held against the CPU's operations on floats.</summary>
+/// <summary>Tokens in half precision, on the simulator and on a GPU where there is one, held against the CPU's operations on floats.</summary>
 [Collection(SimulatorCollection.Name)]
 public sealed class HalfTokenTests
 {
     /// <summary>What rounding to half precision may change, and what FP32 sums in another order may.</summary>
     private const double Unit = 1.0 / 2048, Sums = 5e-6;
 
-    [Fact]
-    public void Sums_products_and_copies_agree()
+    private const string Simulator = "simulator", Gpu = "cuda:0";
+
+    [Theory]
+    [InlineData(Simulator)]
+    [InlineData(Gpu)]
+    public void Sums_products_and_copies_agree(string device)
     {
-        using var backend = Half();
+        using var backend = Half(device);
         using var cpu = new CpuBackend(1);
         // 11 channels: a chunk that is full and one that is not.
         Tensor x = Tokens(backend, [2, 3, 11], 1), same = Tokens(backend, [2, 3, 11], 2), row = Tokens(backend, [3, 11], 3);
@@ -84,11 +87,13 @@ public sealed class HalfTokenTests
     }
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void Rows_are_normalised_in_floats(bool naive)
+    [InlineData(Simulator, true)]
+    [InlineData(Simulator, false)]
+    [InlineData(Gpu, true)]
+    [InlineData(Gpu, false)]
+    public void Rows_are_normalised_in_floats(string device, bool naive)
     {
-        using var backend = Half();
+        using var backend = Half(device);
         ((GpuNormalization)backend.Normalization).Version = naive ? GpuVersion.Naive : GpuVersion.Auto;
         using var cpu = new CpuBackend(1);
         // Fewer chunks than lanes, and more; rows for a group and one more.
@@ -106,11 +111,13 @@ public sealed class HalfTokenTests
     }
 
     [Theory]
-    [InlineData(HalfGemmKernels.NoTile)]
-    [InlineData(2)]
-    public void Linear_layers_agree(int tile)
+    [InlineData(Simulator, HalfGemmKernels.NoTile)]
+    [InlineData(Simulator, 2)]
+    [InlineData(Gpu, HalfGemmKernels.NoTile)]
+    [InlineData(Gpu, 2)]
+    public void Linear_layers_agree(string device, int tile)
     {
-        using var backend = Half();
+        using var backend = Half(device);
         ((GpuMatrixProducts)backend.MatrixProduct).TensorTile = tile;
         using var cpu = new CpuBackend(1);
         float[] weight = Coarse(10 * 19, 1), bias = Coarse(10, 2);
@@ -137,23 +144,32 @@ public sealed class HalfTokenTests
         }
     }
 
-    /// <summary>Heads, their width, queries, keys (0: of the queries), causal; on tensor cores or not.</summary>
-    public static TheoryData<int, int, int, int, bool, bool> Attentions => new()
+    /// <summary>Device; heads, their width, queries, keys (0: of the queries), causal; on tensor cores or not.</summary>
+    public static TheoryData<string, int, int, int, int, bool, bool> Attentions
     {
-        // Two blocks of queries and three tiles of keys with edges in both; two narrow heads.
-        { 1, 64, 66, 0, true, true },
-        { 2, 8, 5, 20, false, true },
-        { 2, 8, 5, 41, false, false },
-        { 8, 2, 7, 0, true, false },
-        // Parts of a row that begin within a chunk go through floats.
-        { 3, 2, 4, 0, false, false },
-    };
+        get
+        {
+            var data = new TheoryData<string, int, int, int, int, bool, bool>();
+            foreach (string device in (string[])[Simulator, Gpu])
+            {
+                // Two blocks of queries and three tiles of keys with edges in both; two narrow heads.
+                data.Add(device, 1, 64, 66, 0, true, true);
+                data.Add(device, 2, 8, 5, 20, false, true);
+                data.Add(device, 2, 8, 5, 41, false, false);
+                data.Add(device, 8, 2, 7, 0, true, false);
+                // Parts of a row that begin within a chunk go through floats.
+                data.Add(device, 3, 2, 4, 0, false, false);
+            }
+            return data;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(Attentions))]
-    public void Attention_is_exact_but_for_weights_and_result(int heads, int headDim, int queries, int keys, bool causal, bool flash)
+    public void Attention_is_exact_but_for_weights_and_result(string device, int heads, int headDim, int queries, int keys,
+        bool causal, bool flash)
     {
-        using var backend = Half();
+        using var backend = Half(device);
         ((GpuAttention)backend.Attention).Version = flash ? GpuAttentionVersion.Auto : GpuAttentionVersion.Naive;
         using var cpu = new CpuBackend(1);
         int width = heads * headDim;
@@ -163,7 +179,7 @@ public sealed class HalfTokenTests
         Assert.Equal(TensorFormat.HalfTokens, actual.Format);
         // One unit of a weight, weights that sum to 1, values of up to 1, in the result and in its divisor; then the result's own.
         Close(expected, actual, Unit, flash ? 2 * Unit : Sums);
-        Assert.Equal(flash, backend.LoadedKernels.Any(k => KernelCatalog.Emulated.Contains(k)));
+        Assert.Equal(flash, backend.LoadedKernels.Any(k => k.Method.Name == nameof(HalfAttentionKernels.FlashHalf)));
 
         Tensor Run(Tensor x, Tensor memory) => keys == 0 ? Functional.PackedAttention(x, heads, causal)
             : Functional.CrossAttention(x, memory, heads);
@@ -174,22 +190,27 @@ public sealed class HalfTokenTests
     /// no operation on floats ran, and that the score is the CPU's.
     /// </summary>
     [Theory]
-    [InlineData("tiny")]
-    [InlineData("no language prompt")]
-    [InlineData("no context decoder")]
-    [InlineData("cached text")]
-    [InlineData("scaled")]
-    [InlineData("FastTCM")]
-    public void The_text_branch_stays_in_half_precision(string variation)
+    [InlineData(Simulator, "tiny")]
+    [InlineData(Simulator, "no language prompt")]
+    [InlineData(Simulator, "no context decoder")]
+    [InlineData(Simulator, "cached text")]
+    [InlineData(Simulator, "scaled")]
+    [InlineData(Simulator, "FastTCM")]
+    [InlineData(Gpu, "tiny")]
+    [InlineData(Gpu, "FastTCM")]
+    public void The_text_branch_stays_in_half_precision(string device, string variation)
     {
         var config = ConfigVariationTests.Variations[variation];
         using var weights = new FormulaWeights(config);
         using var cpu = new CpuBackend(1);
-        using var gpu = Half();
+        using var gpu = Half(device);
         var products = (GpuMatrixProducts)gpu.MatrixProduct;
-        products.TensorTile = HalfGemmKernels.NoTile;
-        ((GpuAttention)gpu.Attention).Version = GpuAttentionVersion.Naive;
-        ((GpuNormalization)gpu.Normalization).Version = GpuVersion.Naive;
+        if (device == Simulator)
+        {
+            products.TensorTile = HalfGemmKernels.NoTile;
+            ((GpuAttention)gpu.Attention).Version = GpuAttentionVersion.Naive;
+            ((GpuNormalization)gpu.Normalization).Version = GpuVersion.Naive;
+        }
         float[] stage = Coarse(2 * config.BackboneChannels * 6, 9);
         var recorder = new FormatRecorder();
         float[] expected = Run(cpu, x => x, null), actual = Run(gpu, Functional.ToHalfImage, recorder);
@@ -217,7 +238,7 @@ public sealed class HalfTokenTests
             using var scope = TensorScope.Begin();
             using var branch = new TextBranch(new Weights(weights, backend), config);
             // Weights are in half precision now; what is left are the products of FastTCM.
-            products.Version = backend == gpu ? GpuMatrixVersion.Naive : products.Version;
+            products.Version = backend == gpu && device == Simulator ? GpuMatrixVersion.Naive : products.Version;
             var x = convert(Tensor.From(backend, stage, [2, config.BackboneChannels, 2, 3]));
             return branch.ScoreMap(x, observer).ToArray();
         }
@@ -232,12 +253,7 @@ public sealed class HalfTokenTests
         public override void Stage(string name, Tensor value) => Formats[name] = value.Format;
     }
 
-    private static GpuBackend Half()
-    {
-        var backend = GpuParityTests.Simulator(Precision.Fp16);
-        ((GpuConvolution)backend.Convolution).Version = GpuConvolutionVersion.HalfNaive;
-        return backend;
-    }
+    private static GpuBackend Half(string device = Simulator) => GpuParityTests.Open(device, Precision.Fp16);
 
     private static Tensor Tokens(GpuBackend backend, Shape shape, int seed) =>
         Functional.ToHalfTokens(Tensor.From(backend, Coarse((int)shape.Length, seed), shape));
