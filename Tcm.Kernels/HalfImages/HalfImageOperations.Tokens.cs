@@ -35,7 +35,9 @@ public abstract partial class HalfImageOperations
         LinearCore(matrix, shape, x, y, residual);
     }
 
-    /// <summary>Normalises each pixel's channels to mean 0 and variance 1, then scales by gamma and shifts by beta, C floats each.</summary>
+    /// <summary>
+    /// Normalises each pixel's channels to mean 0 and variance 1, then scales by gamma and shifts by beta, C floats each.
+    /// </summary>
     public void LayerNorm(HalfShape shape, float eps, Slice x, Slice gamma, Slice beta, Slice y)
     {
         const string op = "LayerNorm";

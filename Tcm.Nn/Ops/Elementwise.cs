@@ -6,7 +6,9 @@ namespace Tcm.Nn;
 
 public static partial class Functional
 {
-    /// <summary>a + b; b has a's shape, or the shape of a's last axes (perhaps behind axes of 1) and is repeated over the first ones.</summary>
+    /// <summary>
+    /// a + b; b has a's shape, or the shape of a's last axes (behind axes of 1 or not) and is repeated over the first ones.
+    /// </summary>
     public static Tensor Add(Tensor a, Tensor b) => Binary(BinaryOp.Add, a, b);
 
     /// <summary>a - b, with the repetition of <see cref="Add"/>.</summary>

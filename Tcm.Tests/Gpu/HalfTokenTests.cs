@@ -14,7 +14,9 @@ using Tcm.Tests.Kernels.Cases;
 
 namespace Tcm.Tests.Gpu;
 
-/// <summary>Tokens in half precision, on the simulator and on a GPU where there is one, held against the CPU's operations on floats.</summary>
+/// <summary>
+/// Tokens in half precision, on the simulator and on a GPU where there is one, held against the CPU's operations on floats.
+/// </summary>
 [Collection(SimulatorCollection.Name)]
 public sealed class HalfTokenTests
 {
