@@ -70,9 +70,11 @@ internal static class HalfAttentionKernels
         state.Normalize();
 
         // Nobody needs the queries any more; each warp's result takes their place.
-        var words = group.Shared.Cast<uint>();
-        PutRows(words, warp * 16 + lane / 4, lane % 4, 0, state.Left);
-        PutRows(words, warp * 16 + lane / 4, lane % 4, 4, state.Right);
+        row = warp * 16 + lane / 4;
+        Put<TCore>(group, row, 0, state.Left.S0, state.Left.S1);
+        Put<TCore>(group, row, 2, state.Left.S2, state.Left.S3);
+        Put<TCore>(group, row, 4, state.Right.S0, state.Right.S1);
+        Put<TCore>(group, row, 6, state.Right.S2, state.Right.S3);
         Group.Barrier();
         var y = args.Shape.Y.Cast<Word4>();
         for (int i = Group.IdxX; i < Queries * RowChunks; i += Threads)
@@ -184,21 +186,16 @@ internal static class HalfAttentionKernels
         state.Right.S3 = TCore.Multiply(group, state.Right.S3, weights, b67.Z, b67.W);
     }
 
-    /// <summary>32 columns of a thread's two rows, rounded, to shared memory.</summary>
+    /// <summary>16 columns of a thread's two rows, rounded, to shared memory.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutRows(ArrayView<uint> words, int row, int word, int chunk, Scores32 result)
+    private static void Put<TCore>(TensorGroup group, int row, int chunk, Float4 left, Float4 right) where TCore : struct, IHalfCore
     {
-        Put(words, row, word, chunk, result.S0);
-        Put(words, row, word, chunk + 1, result.S1);
-        Put(words, row, word, chunk + 2, result.S2);
-        Put(words, row, word, chunk + 3, result.S3);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(ArrayView<uint> words, int row, int word, int chunk, Float4 value)
-    {
-        words[Place(row, chunk) * 4 + word] = Half8.Pair(value.X, value.Y);
-        words[Place(row + 8, chunk) * 4 + word] = Half8.Pair(value.Z, value.W);
+        var words = group.Shared.Cast<uint>();
+        var pairs = TCore.Pack(new RawChunk { Low = left, High = right });
+        words[Place(row, chunk) * 4 + group.Lane % 4] = pairs.X;
+        words[Place(row + 8, chunk) * 4 + group.Lane % 4] = pairs.Y;
+        words[Place(row, chunk + 1) * 4 + group.Lane % 4] = pairs.Z;
+        words[Place(row + 8, chunk + 1) * 4 + group.Lane % 4] = pairs.W;
     }
 
     /// <summary>Swizzled, so that the eight rows of an ldmatrix meet all banks.</summary>

@@ -182,6 +182,9 @@ public sealed class KernelCompilationTests
         Assert.Equal(0, PtxLint.Count(ptx, "ld.global"));
         Assert.Equal(8, PtxLint.Count(ptx, "shfl.sync.bfly.b32"));
         Assert.Equal(3, PtxLint.Count(ptx, "bar.sync"));
+        // Weights and the result, rounded by the instruction for it.
+        Assert.Equal(8 + 16, PtxLint.Count(ptx, "cvt.rn.f16x2.f32"));
+        Assert.DoesNotContain("1199566848", ptx, StringComparison.Ordinal);
         // The result: pairs to shared memory, chunks from there.
         Assert.Equal(16, PtxLint.Count(ptx, "st.shared"));
         Assert.Equal(PtxLint.Count(ptx, "st.global.v4"), PtxLint.Count(ptx, "st.global"));
