@@ -68,7 +68,7 @@ internal sealed partial class GpuAttention(GpuBackend backend) : MultiHeadAttent
         {
             backend.RequireTensorCores(Precision);
             const int queries = TensorAttentionKernels.Queries;
-            backend.Launch(TensorAttentionKernels.Of(backend, Precision),
+            backend.Launch(TensorAttentionKernels.Of(Precision),
                 (long)shape.Batch * shape.Heads * ((shape.Queries + queries - 1) / queries), args);
             return;
         }

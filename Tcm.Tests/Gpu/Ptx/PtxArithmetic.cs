@@ -181,7 +181,7 @@ internal static class PtxArithmetic
     private static int Divide(int a, int b) => b == 0 ? throw ByZero() : b == -1 ? unchecked(-a) : a / b;
 
     // A GPU gives any value.
-    private static PtxException ByZero() => new("division by zero");
+    private static PtxFault ByZero() => new("division by zero");
 }
 
 /// <summary>The comparisons of setp.</summary>

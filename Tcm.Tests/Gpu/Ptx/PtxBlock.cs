@@ -7,13 +7,11 @@ internal sealed class PtxBlock
 {
     private readonly PtxWarp[] _warps;
 
-    public PtxBlock(PtxProgram program, int threads, PtxGlobalMemory memory, byte[] parameter, PtxProfile profile)
+    public PtxBlock(PtxProgram program, int threads)
     {
         Program = program;
         Threads = threads;
-        Memory = memory;
-        Parameter = parameter;
-        Profile = profile;
+        Profile = new PtxProfile(program);
         Shared = new PtxSharedMemory(program.SharedBytes);
         _warps = [.. Enumerable.Range(0, threads / 32).Select(i => new PtxWarp(this, i))];
     }
@@ -27,11 +25,11 @@ internal sealed class PtxBlock
 
     public int Index { get; private set; }
 
-    public PtxGlobalMemory Memory { get; }
+    public PtxGlobalMemory Memory { get; set; } = new();
 
     public PtxSharedMemory Shared { get; }
 
-    public byte[] Parameter { get; }
+    public byte[] Parameter { get; set; } = [];
 
     public PtxProfile Profile { get; }
 
@@ -71,7 +69,7 @@ internal sealed class PtxBlock
     }
 }
 
-/// <summary>What a launch did, by instruction.</summary>
+/// <summary>What launches did, by instruction.</summary>
 internal sealed class PtxProfile(PtxProgram program)
 {
     public PtxProgram Program => program;
@@ -94,30 +92,41 @@ internal sealed class PtxProfile(PtxProgram program)
     public long Executed => Lanes.Sum();
 }
 
-/// <summary>Runs a grid.</summary>
-internal static class PtxMachine
+/// <summary>Runs grids of one kernel.</summary>
+internal sealed class PtxMachine
 {
+    private readonly PtxProgram _program;
+    private readonly PtxBlock _block;
+
     /// <param name="program">The kernel.</param>
-    /// <param name="groups">Blocks of the grid.</param>
     /// <param name="threads">Threads of a block, full warps.</param>
-    /// <param name="memory">Global memory that the kernel may use.</param>
-    /// <param name="parameter">As the driver gets it.</param>
-    public static PtxProfile Run(PtxProgram program, int groups, int threads, PtxGlobalMemory memory, byte[] parameter)
+    public PtxMachine(PtxProgram program, int threads)
     {
-        if (parameter.Length != program.ParameterBytes)
-        {
-            throw new PtxException($"{program.Name}: {parameter.Length} bytes of arguments, the text declares {program.ParameterBytes}");
-        }
         if (threads % 32 != 0 || (program.MaxThreads != 0 && threads > program.MaxThreads))
         {
             throw new PtxException($"{program.Name}: blocks of {threads} threads, the text allows {program.MaxThreads}");
         }
-        var profile = new PtxProfile(program);
-        var block = new PtxBlock(program, threads, memory, parameter, profile);
+        _program = program;
+        _block = new PtxBlock(program, threads);
+    }
+
+    /// <summary>What all runs did.</summary>
+    public PtxProfile Profile => _block.Profile;
+
+    /// <param name="groups">Blocks of the grid.</param>
+    /// <param name="memory">Global memory that the kernel may use.</param>
+    /// <param name="parameter">As the driver gets it.</param>
+    public void Run(int groups, PtxGlobalMemory memory, byte[] parameter)
+    {
+        if (parameter.Length != _program.ParameterBytes)
+        {
+            throw new PtxException(
+                $"{_program.Name}: {parameter.Length} bytes of arguments, the text declares {_program.ParameterBytes}");
+        }
+        (_block.Memory, _block.Parameter) = (memory, parameter);
         for (int i = 0; i < groups; i++)
         {
-            block.Run(i, groups);
+            _block.Run(i, groups);
         }
-        return profile;
     }
 }

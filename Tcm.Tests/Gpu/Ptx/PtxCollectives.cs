@@ -149,7 +149,8 @@ internal static unsafe class PtxCollectives
         };
     }
 
-    /// <summary>The core ignores the low 13 bits: who has not rounded them away gets a cut value.</summary>
+    /// <summary>The core ignores the low 13 bits: who has not rounded them away gets a cut value. Next to zero nobody minds.</summary>
     private static float Tf32(uint word) => float.IsNaN(Float(word)) || (word & 0x1FFF) == 0 ? Float(word)
+        : (word & 0x7F800000) == 0 ? Float(word & ~0x1FFFu)
         : throw new PtxFault($"multiplies {Float(word)}, which is not rounded to TF32");
 }

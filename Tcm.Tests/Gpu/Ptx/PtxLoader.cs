@@ -11,10 +11,10 @@ namespace Tcm.Tests.Gpu.Ptx;
 internal sealed class PtxLoader : IKernelLoader
 {
     private static readonly ConcurrentDictionary<GpuKernel, PtxProgram> programs = new();
-    private readonly Dictionary<string, List<PtxProfile>> _profiles = new(StringComparer.Ordinal);
+    private readonly Dictionary<GpuKernel, PtxMachine> _machines = [];
 
     /// <summary>What each kernel's launches did.</summary>
-    public IReadOnlyDictionary<string, List<PtxProfile>> Profiles => _profiles;
+    public IEnumerable<PtxProfile> Profiles => _machines.Values.Select(m => m.Profile);
 
     /// <summary>A device that interprets PTX.</summary>
     public static GpuBackend Open(Precision precision = Precision.Fp32) => Open(new PtxLoader(), precision);
@@ -22,7 +22,7 @@ internal sealed class PtxLoader : IKernelLoader
     public static GpuBackend Open(PtxLoader loader, Precision precision = Precision.Fp32)
     {
         var context = Context.Create(b => b.CPU(new CPUDevice(2, 1, 1)).Optimize(OptimizationLevel.O0).EnableAlgorithms());
-        return new GpuBackend("ptx", context.GetCPUDevice(0).CreateCPUAccelerator(context), context, precision, loader);
+        return new GpuBackend("simulator", context.GetCPUDevice(0).CreateCPUAccelerator(context), context, precision, loader);
     }
 
     public static PtxProgram Program(GpuKernel kernel) =>
@@ -31,16 +31,11 @@ internal sealed class PtxLoader : IKernelLoader
     /// <inheritdoc/>
     public Action<AcceleratorStream, KernelConfig, TArgs>? Load<TArgs>(GpuKernel<TArgs> kernel) where TArgs : struct
     {
-        var program = Program(kernel);
+        var machine = _machines[kernel] = new PtxMachine(Program(kernel), kernel.GroupSize);
         return (_, config, args) =>
         {
             var arguments = PtxArguments.Of(args);
-            var profile = PtxMachine.Run(program, config.GridDim.X, config.GroupDim.X, arguments.Memory, arguments.Bytes);
-            if (!_profiles.TryGetValue(kernel.Name, out var launches))
-            {
-                _profiles[kernel.Name] = launches = [];
-            }
-            launches.Add(profile);
+            machine.Run(config.GridDim.X, arguments.Memory, arguments.Bytes);
         };
     }
 }

@@ -51,20 +51,21 @@ internal sealed class PtxOperands
         }
     }
 
-    public PtxRegister Target(int i, string type, bool wider = false) => Written(_operands[i], type, wider);
+    public PtxRegister Target(int i, string type, bool wider = false) => Written(Text(i), type, wider);
 
     public PtxRegister[] Targets(int i, string type, int count, bool wider = false) =>
         [.. Vector(i, count).Select(name => Written(name, type, wider))];
 
-    public PtxRegister Source(int i, string type, bool wider = false) => Read(_operands[i], type, wider);
+    public PtxRegister Source(int i, string type, bool wider = false) => Read(Text(i), type, wider);
 
     public PtxRegister[] Sources(int i, string type, int count, bool wider = false) =>
         [.. Vector(i, count).Select(name => Read(name, type, wider))];
 
     /// <summary>An operand that must be known when the text is read.</summary>
-    public ulong Immediate(int i) => Value(_operands[i], "u32") ?? throw new FormatException($"{_operands[i]} is no constant");
+    public ulong Immediate(int i) => Value(Text(i), "u32") ?? throw new FormatException($"{Text(i)} is no constant");
 
-    public string Text(int i) => _operands[i];
+    /// <exception cref="FormatException">There are not so many.</exception>
+    public string Text(int i) => i < Count ? _operands[i] : throw new FormatException($"operand {i + 1} is missing");
 
     /// <summary>An address in global or shared memory.</summary>
     public PtxAddress Address(int i)
@@ -92,7 +93,7 @@ internal sealed class PtxOperands
 
     private (string Name, long Offset) Parts(int i)
     {
-        string text = _operands[i];
+        string text = Text(i);
         if (text is not ['[', .., ']'])
         {
             throw new FormatException($"{text} is no address");
@@ -103,7 +104,7 @@ internal sealed class PtxOperands
 
     private string[] Vector(int i, int count)
     {
-        string text = _operands[i];
+        string text = Text(i);
         string[] names = text is ['{', .., '}'] ? [.. text[1..^1].Split(',').Select(n => n.Trim())] : [text];
         return names.Length == count ? names : throw new FormatException($"{text} is no vector of {count}");
     }

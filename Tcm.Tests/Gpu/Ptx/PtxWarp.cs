@@ -12,7 +12,6 @@ internal sealed unsafe class PtxWarp
     private readonly uint[] _defined;
     private readonly int[] _pc = new int[32];
     private uint _ready, _waiting;
-    private bool _atBarrier;
 
     public PtxWarp(PtxBlock block, int index)
     {
