@@ -4,7 +4,6 @@ using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Cpu;
 using Tcm.Kernels.Gpu;
 using Tcm.Kernels.HalfImages;
-using Tcm.Kernels.MatrixProduct;
 using Tcm.Kernels.Resampling;
 using Tcm.Nn;
 using Tcm.Tests.Checkpoints;
@@ -129,14 +128,12 @@ public sealed class HalfImageTests
     [InlineData("fce")]
     public void A_network_stays_in_half_precision(string head)
     {
-        // The text branch once; without it the simulator is done sooner.
+        // The text branch once.
         var config = head == "db" ? ConfigVariationTests.Variations["tiny"]
             : ConfigVariationTests.Variations["plain"] with { Head = head };
         using var weights = new FormulaWeights(config);
         using var cpu = new CpuBackend(1);
-        using var gpu = Half(GpuConvolutionVersion.HalfNaive);
-        ((GpuMatrixProducts)gpu.MatrixProduct).Version = GpuMatrixVersion.Naive;
-        ((Tcm.Kernels.Attention.GpuAttention)gpu.Attention).Version = Tcm.Kernels.Attention.GpuAttentionVersion.Naive;
+        using var gpu = Half(GpuConvolutionVersion.Auto);
         float[] picture = KernelCase.Values(3 * 32 * 64, 7);
         var recorder = new FormatRecorder();
         float[] expected = Run(cpu, null), actual = Run(gpu, recorder);

@@ -29,11 +29,11 @@ public sealed class KernelCoverageTests
             foreach (string version in GpuParityTests.VersionsOf(family))
             {
                 var precision = GpuParityTests.PrecisionOf(version);
-                Run(family, version, GpuCases.Small(family, version).Where(c => c.Output <= 500
+                Run(family, version, GpuCases.Small(family, version).Concat(GpuCases.Tiles(family)).Where(c => c.Output <= 500
                     && (precision == Precision.Fp32 || !c.Name.Contains("Scale = 20", StringComparison.Ordinal))));
             }
         }
-        foreach (string version in Enum.GetNames<GpuConvolutionVersion>().Except([nameof(GpuConvolutionVersion.Auto)]))
+        foreach (string version in Enum.GetNames<GpuConvolutionVersion>())
         {
             bool half = GpuParityTests.IsHalf(version), tensor = GpuParityTests.PrecisionOf(version) != Precision.Fp32;
             foreach (int tile in tensor ? [0, 1, 2] : new[] { -1 })
@@ -60,7 +60,8 @@ public sealed class KernelCoverageTests
         Components();
         Peaks();
         Assert.True(_failures.Count == 0, string.Join(Environment.NewLine, _failures));
-        Assert.Empty(KernelCatalog.All.Except(_ran).Select(k => k.Name));
+        string[] missing = [.. KernelCatalog.All.Except(_ran).Select(k => k.Name)];
+        Assert.True(missing.Length == 0, $"{missing.Length} have not run:\n{string.Join('\n', missing)}");
     }
 
     /// <summary>Runs cases on a device of their own.</summary>
@@ -93,7 +94,8 @@ public sealed class KernelCoverageTests
             yield return ProductCases.Convolve(new(5, 6, 3, 3, 1, 1), new(1, 4, 4), activation);
             yield return ProductCases.Convolve(new(20, 70, 1, 1), new(1, 2, 4), activation, residual: true);
             yield return ProductCases.Convolve(new(8, 8, 3, 3, 1, 1, 8), new(1, 4, 4), activation);
-            yield return ProductCases.Transposed(20, 17, new(1, 2, 4), activation);
+            yield return ProductCases.Convolve(new(5, 12, 3, 3, 1, 1), new(1, 4, 4), activation);
+            yield return ProductCases.Transposed(40, 17, new(1, 2, 4), activation);
             yield return ProductCases.Transposed(20, 3, new(1, 2, 4), activation);
             yield return ProductCases.Convolve(new(20, 3, 1, 1), new(1, 2, 4), activation);
             yield return ProductCases.Convolve(new(20, 3, 3, 3, 1, 1), new(1, 2, 4), activation);
@@ -105,6 +107,7 @@ public sealed class KernelCoverageTests
         .. ConvolutionTrainingCases.Three(new(new(20, 12, 1, 1), new(1, 4, 4))),
         .. ConvolutionTrainingCases.Three(new(new(4, 8, 3, 3, 1, 1), new(1, 4, 4))),
         .. ConvolutionTrainingCases.Three(new(new(9, 6, 2, 2, 2), new(1, 4, 6))),
+        .. ConvolutionTrainingCases.Three(new(new(6, 4, 3, 3, 1, 1, 2), new(1, 4, 4))),
     ];
 
     private static IEnumerable<KernelCase> Products(bool tensor)

@@ -18,11 +18,8 @@ public sealed class TensorProductTests
 
     private static readonly Precision[] formats = [Precision.Tf32, Precision.Fp16, Precision.Bf16];
 
-    /// <summary>Every format and every tile; what the format changes and what the tile changes do not meet.</summary>
-    public static TheoryData<Precision, int> Tiles => new()
-    {
-        { Precision.Tf32, 0 }, { Precision.Fp16, 1 }, { Precision.Bf16, 2 }, { Precision.Bf16, 0 },
-    };
+    /// <summary>Every format and every tile.</summary>
+    public static MatrixTheoryData<Precision, int> Tiles => new(formats, [0, 1, 2]);
 
     public static TheoryData<Precision> Formats => [.. formats];
 
@@ -37,9 +34,7 @@ public sealed class TensorProductTests
     }
 
     [Theory]
-    [InlineData(Precision.Fp16, 0)]
-    [InlineData(Precision.Tf32, 1)]
-    [InlineData(Precision.Bf16, 2)]
+    [MemberData(nameof(Tiles))]
     public void Convolutions_are_exact(Precision precision, int tile)
     {
         Run(precision, tile, AlignedGuard, Convolve(new(6, 70, 3, 3, 1, 1), new(2, 6, 6), Activation.None));

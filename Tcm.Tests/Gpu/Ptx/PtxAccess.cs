@@ -136,6 +136,11 @@ internal static unsafe class PtxAccess
                 for (int i = 0; i < from.Length; i++)
                 {
                     ulong value = warp.Get(from[i], lane);
+                    if (!shared)
+                    {
+                        warp.Block.Memory.Write(at + (ulong)(i * element), warp.FirstThread + lane,
+                            element == 4 && ((uint*)to)[i] != (uint)value, lane);
+                    }
                     switch (element)
                     {
                         case 1:

@@ -132,7 +132,7 @@ internal static class PtxArithmetic
         if (binary64.TryGetValue(mnemonic, out var wide))
         {
             o.Expect(3);
-            return PtxLanes.Zip(o.Target(0, type), o.Source(1, type), o.Source(2, type), wide);
+            return PtxLanes.Zip64(o.Target(0, type), o.Source(1, type), o.Source(2, type), wide);
         }
         if (ternary.TryGetValue(mnemonic, out var three))
         {
@@ -153,8 +153,7 @@ internal static class PtxArithmetic
         {
             case ["mul", "wide", "u32" or "s32"]:
                 o.Expect(3);
-                return PtxLanes.Zip(o.Target(0, "b64"), o.Source(1, type), o.Source(2, type),
-                    type == "u32" ? (a, b) => a * b : (a, b) => (ulong)((long)(int)a * (int)b));
+                return PtxLanes.MultiplyWide(o.Target(0, "b64"), o.Source(1, type), o.Source(2, type), type == "s32");
             case ["selp", _]:
                 o.Expect(4);
                 return PtxLanes.Select(o.Target(0, type), o.Source(1, type), o.Source(2, type), o.Source(3, "pred"));

@@ -23,6 +23,7 @@ public sealed class PtxErrorTests
     [InlineData("setp.eq.u32 %p1, %r0, 3;\n@%p1 bra A;\nbar.sync 0;\nbra B;\nA:\nbar.sync 0;\nB:", "waits while lane 3 waits at line 27")]
     [InlineData("mov.b32 %r1, 0;\nmov.b32 %r2, 1061000000;\nmov.f32 %f1, 0f00000000;\nmma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
         + "{%f1,%f2,%f3,%f4},{%r1,%r2,%r1,%r1},{%r1,%r1},{%f1,%f1,%f1,%f1};", "which is not rounded to TF32")]
+    [InlineData("st.global.b32 [%rd1], %r0;", "thread 1, line 22")]
     [InlineData("mov.b32 %r1, 0;\nrem.s32 %r2, %r0, %r1;", "division by zero")]
     public void What_a_kernel_does_wrong_is_named(string lines, string expected)
     {

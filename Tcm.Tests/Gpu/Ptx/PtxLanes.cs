@@ -85,6 +85,37 @@ internal static unsafe class PtxLanes
         }
     };
 
+    /// <summary>All registers are of 64 bits.</summary>
+    public static PtxExecute Zip64(PtxRegister d, PtxRegister a, PtxRegister b, Func<ulong, ulong, ulong> f)
+    {
+        int to = d.Offset, left = a.Offset, right = b.Offset;
+        return (warp, lanes) =>
+        {
+            ulong* r = (ulong*)(warp.Registers + to), x = (ulong*)(warp.Registers + left), y = (ulong*)(warp.Registers + right);
+            for (; lanes != 0; lanes &= lanes - 1)
+            {
+                int lane = BitOperations.TrailingZeroCount(lanes);
+                r[lane] = f(x[lane], y[lane]);
+            }
+        };
+    }
+
+    /// <summary>Factors of 32 bits, a product of 64.</summary>
+    public static PtxExecute MultiplyWide(PtxRegister d, PtxRegister a, PtxRegister b, bool signed)
+    {
+        int to = d.Offset, left = a.Offset, right = b.Offset;
+        return (warp, lanes) =>
+        {
+            ulong* r = (ulong*)(warp.Registers + to);
+            uint* x = warp.Registers + left, y = warp.Registers + right;
+            for (; lanes != 0; lanes &= lanes - 1)
+            {
+                int lane = BitOperations.TrailingZeroCount(lanes);
+                r[lane] = signed ? (ulong)((long)(int)x[lane] * (int)y[lane]) : (ulong)x[lane] * y[lane];
+            }
+        };
+    }
+
     public static PtxExecute Zip(PtxRegister d, PtxRegister a, PtxRegister b, Func<ulong, ulong, ulong> f) => (warp, lanes) =>
     {
         for (; lanes != 0; lanes &= lanes - 1)

@@ -4,6 +4,8 @@ namespace Tcm.Tests.Gpu.Ptx;
 internal sealed class PtxGlobalMemory
 {
     private readonly List<(ulong Start, ulong End)> _extents = [];
+    private readonly Dictionary<ulong, int> _writers = [];
+    private ulong _start, _end;
 
     public void Add(ulong start, long bytes)
     {
@@ -20,15 +22,38 @@ internal sealed class PtxGlobalMemory
         {
             throw new PtxFault($"address {address:X} is not a multiple of {bytes}", lane);
         }
+        // The view of the last access, most often.
+        if (address >= _start && address + (ulong)bytes <= _end)
+        {
+            return;
+        }
         foreach (var (start, end) in _extents)
         {
             if (address >= start && address + (ulong)bytes <= end)
             {
+                (_start, _end) = (start, end);
                 return;
             }
         }
         var near = _extents.OrderBy(e => Math.Min(Distance(address, e.Start), Distance(address, e.End))).FirstOrDefault();
         throw new PtxFault($"{bytes} bytes at {address:X} are in no view; the nearest is {near.Start:X} to {near.End:X}", lane);
+    }
+
+    /// <summary>Two threads of a grid must not write different values to one word.</summary>
+    /// <param name="address">Of four bytes or fewer; checked.</param>
+    /// <param name="thread">Of the grid.</param>
+    /// <param name="changes">Whether the value differs from what is there.</param>
+    /// <param name="lane">For messages.</param>
+    public void Write(ulong address, int thread, bool changes, int lane)
+    {
+        if (!_writers.TryAdd(address, thread))
+        {
+            if (changes && _writers[address] != thread)
+            {
+                throw new PtxFault($"writes {address:X}, to which thread {_writers[address]} of the grid wrote another value", lane);
+            }
+            _writers[address] = thread;
+        }
     }
 
     private static ulong Distance(ulong a, ulong b) => a > b ? a - b : b - a;

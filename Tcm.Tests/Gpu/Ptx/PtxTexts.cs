@@ -13,19 +13,20 @@ namespace Tcm.Tests.Gpu.Ptx;
 /// </summary>
 internal static class PtxTexts
 {
-    private static readonly ConcurrentDictionary<(GpuKernel, int), string> texts = new();
-    private static readonly ConcurrentDictionary<int, PTXBackend> backends = new();
+    private static readonly ConcurrentDictionary<GpuKernel, string> texts = new();
+    private static readonly Lazy<PTXBackend> backend = new(() => NewBackend(90));
+    private static readonly Lock compiling = new();
 
-    public static string Of(GpuKernel kernel, int architecture = 90)
+    /// <summary>The text for sm_90.</summary>
+    public static string Of(GpuKernel kernel)
     {
-        if (texts.TryGetValue((kernel, architecture), out string? known))
+        if (texts.TryGetValue(kernel, out string? known))
         {
             return known;
         }
-        var backend = backends.GetOrAdd(architecture, NewBackend);
-        lock (backend)
+        lock (compiling)
         {
-            return texts.GetOrAdd((kernel, architecture), _ => Compile(backend, kernel));
+            return texts.GetOrAdd(kernel, k => Compile(backend.Value, k));
         }
     }
 

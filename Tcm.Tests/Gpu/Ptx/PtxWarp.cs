@@ -28,6 +28,9 @@ internal sealed unsafe class PtxWarp
     /// <summary>Within the block.</summary>
     public int Index { get; }
 
+    /// <summary>Lane 0 among the threads of the grid.</summary>
+    public int FirstThread => Block.Index * Block.Threads + Index * 32;
+
     /// <summary>The register file, 32 lanes a register.</summary>
     public uint* Registers { get; }
 
