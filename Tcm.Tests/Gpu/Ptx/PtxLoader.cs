@@ -8,7 +8,8 @@ using Tcm.Kernels.Gpu;
 namespace Tcm.Tests.Gpu.Ptx;
 
 /// <summary>Runs kernels as the PTX that a GPU would load. Memory is that of ILGPU's CPU accelerator.</summary>
-internal sealed class PtxLoader : IKernelLoader
+/// <param name="edit">Changes texts, to see that a flaw is found; null for none.</param>
+internal sealed class PtxLoader(Func<string, string>? edit = null) : IKernelLoader
 {
     private static readonly ConcurrentDictionary<GpuKernel, PtxProgram> programs = new();
     private readonly Dictionary<GpuKernel, PtxMachine> _machines = [];
@@ -31,7 +32,8 @@ internal sealed class PtxLoader : IKernelLoader
     /// <inheritdoc/>
     public Action<AcceleratorStream, KernelConfig, TArgs>? Load<TArgs>(GpuKernel<TArgs> kernel) where TArgs : struct
     {
-        var machine = _machines[kernel] = new PtxMachine(Program(kernel), kernel.GroupSize);
+        var machine = _machines[kernel] = new PtxMachine(
+            edit is null ? Program(kernel) : PtxProgram.Parse(kernel.Name, edit(PtxTexts.Of(kernel))), kernel.GroupSize);
         return (_, config, args) =>
         {
             var arguments = PtxArguments.Of(args);
