@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Attention;
@@ -128,15 +127,12 @@ internal sealed unsafe partial class CpuAttention(CpuBackend backend) : MultiHea
             }
         }
 
-        /// <summary>Asks for rows of one head: they are some pages apart, which the hardware does not foresee.</summary>
+        /// <summary>Asks for rows of one head, which are some pages apart.</summary>
         private static void Prefetch(float* first, int stride, int rows, int depth)
         {
-            for (int row = 0; Sse.IsSupported && row < rows; row++, first += stride)
+            for (int row = 0; row < rows; row++, first += stride)
             {
-                for (int d = 0; d < depth; d += 16)
-                {
-                    Sse.Prefetch1(first + d);
-                }
+                CacheLines.FetchForLater(first, depth);
             }
         }
 

@@ -69,7 +69,7 @@ internal sealed partial class GpuAttention(GpuBackend backend) : MultiHeadAttent
         {
             backend.RequireTensorCores(Precision);
             const int queries = TensorAttentionKernels.Queries;
-            backend.Launch(TensorAttentionKernels.Of(backend, Precision),
+            backend.Launch(TensorAttentionKernels.Of(Precision),
                 (long)shape.Batch * shape.Heads * ((shape.Queries + queries - 1) / queries), args);
             return;
         }
@@ -113,7 +113,7 @@ internal sealed partial class GpuAttention(GpuBackend backend) : MultiHeadAttent
         }
         backend.RequireTensorCores(Kernels.Precision.Fp16);
         const int queries = HalfAttentionKernels.Queries;
-        backend.Launch(HalfAttentionKernels.Of(backend),
+        backend.Launch(HalfAttentionKernels.FlashKernel,
             (long)shape.Batch * shape.Heads * ((shape.Queries + queries - 1) / queries), args);
     }
 }

@@ -24,12 +24,10 @@ internal static class HalfAttentionKernels
     public static void FlashHalf<TCore>(HalfAttentionArgs args) where TCore : struct, IHalfCore
     {
         int lane = Group.IdxX % 32, warp = Group.IdxX / 32;
-        const int chunks = Queries * RowChunks + 2 * StageChunks;
         var group = new TensorGroup
         {
-            Shared = SharedMemory.Allocate<Word4>(Queries * RowChunks + 2 * StageChunks + TCore.ScratchChunks * (Threads / 32)),
+            Shared = SharedMemory.Allocate<Word4>(Queries * RowChunks + 2 * StageChunks),
             Address = TCore.SharedAddress(),
-            Scratch = chunks + TCore.ScratchChunks * warp,
             Lane = lane,
         };
         int blocks = (args.Shape.Queries + Queries - 1) / Queries;
@@ -206,15 +204,7 @@ internal static class HalfAttentionKernels
 
     public static GpuKernel<HalfAttentionArgs> FlashKernel { get; } = new(FlashHalf<Fp16Core>, Threads, 4);
 
-    private static readonly GpuKernel<HalfAttentionArgs> emulated = new(FlashHalf<EmulatedFp16Core>, Threads);
-
     public static IEnumerable<GpuKernel> All => [NaiveKernel, FlashKernel];
-
-    /// <summary>V2 as the device runs it.</summary>
-    public static GpuKernel<HalfAttentionArgs> Of(GpuBackend backend) => backend.IsSimulator ? emulated : FlashKernel;
-
-    /// <summary>What the simulator runs in place of the kernel for tensor cores.</summary>
-    public static IEnumerable<GpuKernel> Emulated() => [emulated];
 }
 
 /// <summary>Arguments of <see cref="HalfAttentionKernels"/>.</summary>

@@ -112,8 +112,7 @@ internal static unsafe class CpuBandConvolution<T> where T : struct, IFloatVecto
             {
                 bool relu = Call.Activation == Activation.Relu;
                 var output = new TileOutput { Bias = bias, Residual = residual, Y = y, Pitch = plane, Relu = relu };
-                var nothing = default(TileAhead);
-                Gemm<T>.TilesTo(done / columns, Depth, a, new Gemm<T>.OffsetRows(origin, offsets), columns, output, ref nothing);
+                Gemm<T>.TilesTo(done / columns, Depth, a, new Gemm<T>.OffsetRows(origin, offsets), columns, output);
             }
             for (int pixel = done; pixel < q; pixel += columns)
             {

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics.X86;
 using Tcm.Kernels.Cpu;
 
 namespace Tcm.Kernels.Convolution;
@@ -31,13 +30,9 @@ internal static unsafe class Im2col<T> where T : struct, IFloatVector<T>
         float* source = x + pixel;
         for (int i = 0; i < depth; i++, source += plane, target += columns)
         {
-            if (Sse.IsSupported && i + RowsAhead < depth)
+            if (i + RowsAhead < depth)
             {
-                float* ahead = source + (RowsAhead * plane);
-                for (int done = 0; done < count; done += 16)
-                {
-                    Sse.Prefetch0(ahead + done);
-                }
+                CacheLines.Fetch(source + (RowsAhead * plane), count);
             }
             float* panel = target;
             for (int done = 0; done < count; done += columns, panel += panelFloats)

@@ -45,25 +45,14 @@ internal static unsafe class WinogradTiles<T> where T : struct, IFloatVector<T>
         }
     }
 
-    /// <summary>
-    /// Asks for the pixels of a run of tiles of another plane: its rows are far from those that are read now, which the hardware
-    /// does not foresee.
-    /// </summary>
+    /// <summary>Asks for the pixels of a run of tiles of another plane.</summary>
     public static void Prefetch(float* plane, int h, int w, int first, int count)
     {
-        if (!Sse.IsSupported)
-        {
-            return;
-        }
         int across = (w + Out - 1) / Out, top = (first / across * Out) - 1, column = first % across * Out;
         int pixels = Math.Min(count * Out, w - column);
         for (int row = Math.Max(top, 0); row < Math.Min(top + In, h); row++)
         {
-            float* pixel = plane + ((long)row * w) + column;
-            for (int i = 0; i < pixels; i += 16)
-            {
-                Sse.Prefetch0(pixel + i);
-            }
+            CacheLines.Fetch(plane + ((long)row * w) + column, pixels);
         }
     }
 

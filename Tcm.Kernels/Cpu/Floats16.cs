@@ -9,6 +9,8 @@ internal unsafe struct Floats16(Vector512<float> value) : IFloatVector<Floats16>
     private const int ExponentBias = 127;
     private const int MagicBits = 0x4B400000;
     private const int RootHalfBits = 0x3F3504F3;
+    private const int HalfBits = unchecked((int)0x8FFFE000);
+    private const float HalfRescale = 5.192296858534828e33f;
 
     public Vector512<float> Value = value;
 
@@ -19,6 +21,14 @@ internal unsafe struct Floats16(Vector512<float> value) : IFloatVector<Floats16>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats16 Load(float* source) => new(Vector512.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 LoadHalves(ushort* source)
+    {
+        // The sign is spread over the exponent's upper bits, which are cleared; then the bias is put right, by a product.
+        var bits = Vector512.WidenLower(Vector256.Load((short*)source).ToVector512Unsafe()) << 13;
+        return new((bits & Vector512.Create(HalfBits)).AsSingle() * Vector512.Create(HalfRescale));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats16 operator +(Floats16 a, Floats16 b) => new(a.Value + b.Value);

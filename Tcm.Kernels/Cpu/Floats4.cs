@@ -11,6 +11,8 @@ internal unsafe struct Floats4(Vector128<float> value) : IFloatVector<Floats4>
     private const int ExponentBias = 127;
     private const int MagicBits = 0x4B400000;
     private const int RootHalfBits = 0x3F3504F3;
+    private const int HalfBits = unchecked((int)0x8FFFE000);
+    private const float HalfRescale = 5.192296858534828e33f;
 
     public Vector128<float> Value = value;
 
@@ -21,6 +23,14 @@ internal unsafe struct Floats4(Vector128<float> value) : IFloatVector<Floats4>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats4 Load(float* source) => new(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats4 LoadHalves(ushort* source)
+    {
+        // The sign is spread over the exponent's upper bits, which are cleared; then the bias is put right, by a product.
+        var bits = Vector128.WidenLower(Vector64.Load((short*)source).ToVector128Unsafe()) << 13;
+        return new((bits & Vector128.Create(HalfBits)).AsSingle() * Vector128.Create(HalfRescale));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats4 operator +(Floats4 a, Floats4 b) => new(a.Value + b.Value);

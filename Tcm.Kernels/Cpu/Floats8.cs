@@ -10,6 +10,8 @@ internal unsafe struct Floats8(Vector256<float> value) : IFloatVector<Floats8>
     private const int ExponentBias = 127;
     private const int MagicBits = 0x4B400000;
     private const int RootHalfBits = 0x3F3504F3;
+    private const int HalfBits = unchecked((int)0x8FFFE000);
+    private const float HalfRescale = 5.192296858534828e33f;
 
     public Vector256<float> Value = value;
 
@@ -20,6 +22,14 @@ internal unsafe struct Floats8(Vector256<float> value) : IFloatVector<Floats8>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats8 Load(float* source) => new(Vector256.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats8 LoadHalves(ushort* source)
+    {
+        // The sign is spread over the exponent's upper bits, which are cleared; then the bias is put right, by a product.
+        var bits = Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe()) << 13;
+        return new((bits & Vector256.Create(HalfBits)).AsSingle() * Vector256.Create(HalfRescale));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats8 operator +(Floats8 a, Floats8 b) => new(a.Value + b.Value);

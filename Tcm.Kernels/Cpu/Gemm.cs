@@ -108,12 +108,17 @@ internal static unsafe class Gemm<T> where T : struct, IFloatVector<T>
         }
     }
 
-    /// <summary>One of <see cref="TilesTo"/>.</summary>
-    public static void TileTo<TRows>(nint kc, float* a, TRows b, in TileOutput output) where TRows : struct, IRows
+    /// <summary>As the other, and nothing is fetched meanwhile: what is needed next lies behind what is used.</summary>
+    public static void TilesTo<TRows>(int tiles, nint kc, float* a, TRows b, nint distance, in TileOutput output)
+        where TRows : struct, IRows
     {
         var nothing = default(TileAhead);
-        TilesTo(1, kc, a, b, 0, output, ref nothing);
+        TilesTo(tiles, kc, a, b, distance, output, ref nothing);
     }
+
+    /// <summary>One of them.</summary>
+    public static void TileTo<TRows>(nint kc, float* a, TRows b, in TileOutput output) where TRows : struct, IRows =>
+        TilesTo(1, kc, a, b, 0, output);
 
     /// <summary>
     /// c += a b. Four steps at a time: what counts the loop and moves the pointers is then a twentieth of the instructions. A core

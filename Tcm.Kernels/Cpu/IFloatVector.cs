@@ -13,6 +13,9 @@ internal unsafe interface IFloatVector<T> where T : struct, IFloatVector<T>
 
     static abstract T Load(float* source);
 
+    /// <summary>Finite numbers of half precision, widened. In integers: .NET has no instruction for it.</summary>
+    static abstract T LoadHalves(ushort* source);
+
     static abstract T operator +(T a, T b);
 
     static abstract T operator -(T a, T b);

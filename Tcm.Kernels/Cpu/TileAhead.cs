@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace Tcm.Kernels.Cpu;
 
@@ -10,8 +9,6 @@ namespace Tcm.Kernels.Cpu;
 /// </summary>
 internal unsafe struct InputAhead
 {
-    private const int LineFloats = 16;
-
     private readonly long _plane;
     private readonly int _length, _rowsPerTile;
     private float* _next;
@@ -27,7 +24,7 @@ internal unsafe struct InputAhead
         _next = next;
         _plane = plane;
         _length = length;
-        _rows = Sse.IsSupported && length > 0 && tiles > 0 ? rows : 0;
+        _rows = length > 0 && tiles > 0 ? rows : 0;
         _rowsPerTile = _rows == 0 ? 0 : (rows + tiles - 1) / tiles;
     }
 
@@ -44,10 +41,7 @@ internal unsafe struct InputAhead
     {
         for (int i = 0; i < _rowsPerTile && _rows > 0; i++, _rows--, _next += _plane)
         {
-            for (int j = 0; j < _length; j += LineFloats)
-            {
-                Sse.Prefetch1(_next + j);
-            }
+            CacheLines.FetchForLater(_next, _length);
         }
     }
 }
@@ -84,14 +78,12 @@ internal unsafe struct TileAhead
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly void Fetch(float* tile, int columns)
     {
-        if (Sse.IsSupported)
+        float* next = tile + (4 * Plane);
+        for (int row = 0; row < 4; row++, next += Plane)
         {
-            float* next = tile + (4 * Plane);
-            for (int row = 0; row < 4; row++, next += Plane)
-            {
-                Sse.Prefetch0(next);
-                Sse.Prefetch0(next + columns - 1);
-            }
+            // A tile's row may begin anywhere in a line.
+            CacheLines.Fetch(next);
+            CacheLines.Fetch(next + columns - 1);
         }
     }
 }

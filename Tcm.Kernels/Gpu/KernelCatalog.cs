@@ -35,11 +35,4 @@ internal static class KernelCatalog
         .. HalfRowKernels.All, .. HalfGemmKernels.All, .. HalfAttentionKernels.All,
         .. SplitKernels.All, .. TensorAttentionKernels.All,
     ];
-
-    /// <summary>Kernels that only the simulator runs, in place of those in inline PTX.</summary>
-    public static IReadOnlyList<GpuKernel> Emulated { get; } =
-    [
-        .. Conv2dKernels.Emulated(), .. Conv2dGradientKernels.Emulated(), .. MatrixKernels.Emulated(),
-        .. HalfGemmKernels.Emulated(), .. TensorAttentionKernels.Emulated(), .. HalfAttentionKernels.Emulated(),
-    ];
 }

@@ -77,9 +77,8 @@ internal static class HalfGemmKernels
         int thread = Group.IdxX, lane = thread % 32, warp = thread / 32;
         var group = new TensorGroup
         {
-            Shared = SharedMemory.Allocate<Word4>(Stages * 4 * (TTile.M + TTile.N) + TCore.ScratchChunks * (Threads / 32)),
+            Shared = SharedMemory.Allocate<Word4>(Stages * 4 * (TTile.M + TTile.N)),
             Address = TCore.SharedAddress(),
-            Scratch = Stages * 4 * (TTile.M + TTile.N) + TCore.ScratchChunks * warp,
             Lane = lane,
         };
         int split = Grid.IdxX / (args.TilesM * args.TilesN), block = Grid.IdxX - split * args.TilesM * args.TilesN;
@@ -307,9 +306,6 @@ internal static class HalfGemmKernels
         [.. Patches.Kernels, .. Pixels.Kernels, .. Shuffled.Kernels, .. PatchesToPlanes.Kernels, .. PixelsToPlanes.Kernels,
             ImageSumKernel, ShuffleSumKernel, PlanesSumKernel];
 
-    /// <summary>What the simulator runs in place of the kernels for tensor cores.</summary>
-    public static IEnumerable<GpuKernel> Emulated() =>
-        [.. Patches.Emulated, .. Pixels.Emulated, .. Shuffled.Emulated, .. PatchesToPlanes.Emulated, .. PixelsToPlanes.Emulated];
 }
 
 /// <summary>What a thread of <see cref="HalfGemmKernels"/> brings: up to four rows of pixels, its first chunk of weights.</summary>

@@ -46,7 +46,7 @@ internal sealed unsafe class CpuMatrixProducts(CpuBackend backend) : MatrixProdu
                 CpuProduct<T>.PackStrips(backend.Team, CpuBackend.Pointer(a) + (i * s.StrideA), s.TransposeA ? 1 : s.K,
                     s.TransposeA ? s.M : 1, s.M, s.K, alpha, pa);
             }
-            CpuProduct<T>.Run(backend.Team, s.M, s.N, s.K, pa, pb, null, null, CpuBackend.Pointer(c) + (i * s.StrideC),
+            CpuProduct<T>.Run(backend.Team, s.M, s.N, s.K, pa, new(pb), null, null, CpuBackend.Pointer(c) + (i * s.StrideC),
                 Activation.None);
         }
     }
@@ -54,39 +54,57 @@ internal sealed unsafe class CpuMatrixProducts(CpuBackend backend) : MatrixProdu
 
 internal interface ICpuPreparedMatrix
 {
+    /// <summary>What the packed weight occupies.</summary>
+    long PackedBytes { get; }
+
     void Run(int rows, Slice x, Slice y, Slice? residual);
 }
 
-/// <summary>The weight of a linear layer in panels.</summary>
+/// <summary>The weight of a linear layer in panels, of halves where it has no other values.</summary>
 internal sealed unsafe class CpuPreparedMatrix<T> : PreparedMatrix, ICpuPreparedMatrix where T : struct, IFloatVector<T>
 {
     private readonly CpuBackend _backend;
-    private readonly CpuBuffer _panels, _bias;
+    private readonly CpuBuffer _weight, _bias;
+    private readonly PackedPanels _panels;
 
     public CpuPreparedMatrix(CpuBackend backend, int n, int k, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias,
         Activation activation) : base(n, k, activation)
     {
         _backend = backend;
-        _panels = new CpuBuffer(CpuProduct<T>.PanelFloats(n, k));
-        _bias = CpuBuffer.From(bias.Length > 0 ? bias : new float[n]);
+        var shift = new float[CpuProduct<T>.PanelFloats(n, 1)];
+        bias.CopyTo(shift);
+        _bias = CpuBuffer.From(shift);
+        _weight = new CpuBuffer(CpuProduct<T>.PanelFloats(n, k));
         fixed (float* source = weight)
         {
-            CpuProduct<T>.PackPanels(backend.Team, source, 1, k, n, k, _panels.Pointer);
+            CpuProduct<T>.PackPanels(backend.Team, source, 1, k, n, k, _weight.Pointer);
+        }
+        if (HalfPanels<T>.TryNarrow(backend.Team, _weight.Pointer, CpuProduct<T>.PanelFloats(n, k)) is { } halves)
+        {
+            _weight.Dispose();
+            _weight = halves;
+            _panels = new(null, (ushort*)halves.Pointer);
+        }
+        else
+        {
+            _panels = new(_weight.Pointer);
         }
     }
+
+    public long PackedBytes => _weight.Bytes;
 
     public void Run(int rows, Slice x, Slice y, Slice? residual)
     {
         using var strips = _backend.Allocate(CpuProduct<T>.StripFloats(rows, K));
         float* packed = CpuBackend.Pointer(strips.All);
         CpuProduct<T>.PackStrips(_backend.Team, CpuBackend.Pointer(x), K, 1, rows, K, 1, packed);
-        CpuProduct<T>.Run(_backend.Team, rows, N, K, packed, _panels.Pointer, _bias.Pointer,
+        CpuProduct<T>.Run(_backend.Team, rows, N, K, packed, _panels, _bias.Pointer,
             residual is { } r ? CpuBackend.Pointer(r) : null, CpuBackend.Pointer(y), Activation);
     }
 
     public override void Dispose()
     {
-        _panels.Dispose();
+        _weight.Dispose();
         _bias.Dispose();
     }
 }

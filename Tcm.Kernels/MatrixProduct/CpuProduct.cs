@@ -11,6 +11,9 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
     private const int StripsPerTask = 64;
     private const int MostPanels = 8, MostPanelFloats = 48 * 1024;
 
+    // What was widened for a few strips goes through the caches once more than it is used: as little of it as possible at a time.
+    private const int FewStrips = 16, FewStripsFloats = 12 * 1024;
+
     private static int Columns => Gemm<T>.Columns;
 
     public static long StripFloats(int m, int k) => (long)Strips(m) * Gemm<T>.Rows * k;
@@ -51,12 +54,13 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
         team.Run(Panels(n), ref job);
     }
 
-    /// <summary>y (M x N) = act(strips * panels + bias + residual); bias has N values, it and residual may be null.</summary>
-    public static void Run(ThreadTeam team, int m, int n, int k, float* strips, float* panels, float* bias, float* residual,
+    /// <summary>y (M x N) = act(strips * panels + bias + residual); bias has a value for every column of the panels, it and residual may be null.</summary>
+    public static void Run(ThreadTeam team, int m, int n, int k, float* strips, PackedPanels panels, float* bias, float* residual,
         float* y, Activation activation)
     {
+        int mostFloats = panels.Halves != null && Strips(m) <= FewStrips ? FewStripsFloats : MostPanelFloats;
         int perTask = Math.Clamp(Panels(n) * ((Strips(m) + StripsPerTask - 1) / StripsPerTask) / (4 * team.Threads), 1,
-            Math.Clamp(MostPanelFloats / (k * Columns), 1, MostPanels));
+            Math.Clamp(mostFloats / (k * Columns), 1, MostPanels));
         var job = new ProductJob
         {
             M = m,
@@ -143,7 +147,8 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
     private struct ProductJob : IJob
     {
         public int M, N, K, PanelsPerTask, Groups, StripBlocks;
-        public float* A, B, Bias, Residual, Y;
+        public float* A, Bias, Residual, Y;
+        public PackedPanels B;
         public Activation Activation;
 
         public readonly void Run(int task)
@@ -152,8 +157,14 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
             int group = task / StripBlocks, stripBlock = task % StripBlocks, columns = Columns;
             int column = group * PanelsPerTask * columns, count = Math.Min(PanelsPerTask * columns, N - column);
             int firstStrip = stripBlock * StripsPerTask, lastStrip = Math.Min(firstStrip + StripsPerTask, Strips(M));
-            float* tile = Scratch.Get((Gemm<T>.Rows + 1) * columns), biases = tile + (Gemm<T>.Rows * columns);
-            float* panels = B + ((long)column * K);
+            long length = (long)(count + columns - 1) / columns * columns * K;
+            float* tile = Scratch.Get((Gemm<T>.Rows * columns) + (B.Halves == null ? 0 : length));
+            float* panels = B.Floats + ((long)column * K);
+            if (B.Halves != null)
+            {
+                panels = tile + (Gemm<T>.Rows * columns);
+                HalfPanels<T>.Widen(B.Halves + ((long)column * K), panels, length);
+            }
             for (int strip = firstStrip; strip < lastStrip; strip++)
             {
                 int row = strip * Gemm<T>.Rows, rows = Math.Min(Gemm<T>.Rows, M - row);
@@ -163,16 +174,11 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
                 for (int i = whole; i < count; i += columns)
                 {
                     // The bias first, as in whole tiles: which rows are in one depends on the batch, their bits must not.
-                    int there = Math.Min(columns, count - i);
-                    if (Bias != null)
-                    {
-                        new ReadOnlySpan<float>(Bias + column + i, there).CopyTo(new Span<float>(biases, there));
-                    }
                     Gemm<T>.TileTo(K, A + ((long)row * K), new Gemm<T>.PanelRows(panels + ((long)i * K)),
-                        new() { Bias = Bias == null ? null : biases, BiasOfColumns = true, Y = tile, Pitch = columns });
+                        new() { Bias = Bias == null ? null : Bias + column + i, BiasOfColumns = true, Y = tile, Pitch = columns });
                     for (int r = 0; r < rows; r++)
                     {
-                        Finish(tile + (r * columns), offset + ((long)r * N) + i, there);
+                        Finish(tile + (r * columns), offset + ((long)r * N) + i, Math.Min(columns, count - i));
                     }
                 }
             }
@@ -190,8 +196,7 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
                 Pitch = N,
                 Relu = Activation == Activation.Relu,
             };
-            var nothing = default(TileAhead);
-            Gemm<T>.TilesTo(count / Columns, K, A + ((long)row * K), new Gemm<T>.PanelRows(panels), (nint)K * Columns, output, ref nothing);
+            Gemm<T>.TilesTo(count / Columns, K, A + ((long)row * K), new Gemm<T>.PanelRows(panels), (nint)K * Columns, output);
             if (Activation is not (Activation.None or Activation.Relu))
             {
                 float* y = Y + offset;
@@ -205,4 +210,12 @@ internal static unsafe class CpuProduct<T> where T : struct, IFloatVector<T>
         private readonly void Finish(float* sums, long offset, int count) =>
             Epilogue<T>.Row(sums, 0f, Residual == null ? null : Residual + offset, Y + offset, count, Activation);
     }
+}
+
+/// <summary>The panels of a product: floats, or halves where those are not null.</summary>
+internal readonly unsafe struct PackedPanels(float* floats, ushort* halves = null)
+{
+    public float* Floats { get; } = floats;
+
+    public ushort* Halves { get; } = halves;
 }

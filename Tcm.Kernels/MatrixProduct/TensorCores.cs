@@ -10,11 +10,8 @@ internal struct TensorGroup
     /// <summary>The group's shared memory, in chunks of 16 bytes.</summary>
     public ArrayView<Word4> Shared;
 
-    /// <summary>Its address in the window of shared memory (CUDA only).</summary>
+    /// <summary>Its address in the window of shared memory.</summary>
     public uint Address;
-
-    /// <summary>The first chunk of the warp's part of the scratch memory (emulation only).</summary>
-    public int Scratch;
 
     public int Lane;
 }
@@ -26,16 +23,13 @@ internal struct RawChunk
 }
 
 /// <summary>
-/// The instructions of one number format that a block of <see cref="TensorGemmKernels"/> is made of. PTX has them for CUDA;
-/// <see cref="EmulatedTensorCores"/> is their definition in C#, which runs on the simulator.
+/// The instructions of one number format that a block of <see cref="TensorGemmKernels"/> is made of, in inline PTX. ILGPU's simulator
+/// cannot run them; the tests interpret the PTX.
 /// </summary>
 internal interface ITensorCore
 {
     /// <summary>Values along k in a chunk of 16 bytes.</summary>
     static abstract int ChunkValues { get; }
-
-    /// <summary>Chunks of shared memory that the core needs for itself, for each warp.</summary>
-    static abstract int ScratchChunks { get; }
 
     /// <summary>The address of the group's first shared array.</summary>
     static abstract uint SharedAddress();
@@ -133,8 +127,6 @@ internal readonly struct Tf32Core : ITensorCore
 {
     public static int ChunkValues => 4;
 
-    public static int ScratchChunks => 0;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint SharedAddress() => TensorPtx.SharedAddress();
 
@@ -184,8 +176,6 @@ internal readonly struct Tf32Core : ITensorCore
 internal readonly struct Fp16Core : IHalfCore
 {
     public static int ChunkValues => 8;
-
-    public static int ScratchChunks => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint SharedAddress() => TensorPtx.SharedAddress();
@@ -242,8 +232,6 @@ internal readonly struct Fp16Core : IHalfCore
 internal readonly struct Bf16Core : ITensorCore
 {
     public static int ChunkValues => 8;
-
-    public static int ScratchChunks => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint SharedAddress() => TensorPtx.SharedAddress();

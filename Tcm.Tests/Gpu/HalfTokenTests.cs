@@ -112,9 +112,9 @@ public sealed class HalfTokenTests
         Assert.Equal(naive, backend.LoadedKernels.Any(k => ReferenceEquals(k, HalfRowKernels.CosineNaiveKernel)));
     }
 
-    /// <summary>The tiles are those of 1x1 convolutions, which <see cref="HalfImageTests"/> has on the simulator.</summary>
     [Theory]
     [InlineData(Simulator, HalfGemmKernels.NoTile)]
+    [InlineData(Simulator, 2)]
     [InlineData(Gpu, HalfGemmKernels.NoTile)]
     [InlineData(Gpu, 2)]
     public void Linear_layers_agree(string device, int tile)
@@ -143,7 +143,7 @@ public sealed class HalfTokenTests
         }
     }
 
-    /// <summary>On tensor cores (flash) or not. One backend for all shapes: a kernel takes seconds to begin on the simulator.</summary>
+    /// <summary>On tensor cores (flash) or not.</summary>
     [Theory]
     [InlineData(Simulator, true)]
     [InlineData(Simulator, false)]
@@ -195,13 +195,6 @@ public sealed class HalfTokenTests
         using var weights = new FormulaWeights(config);
         using var cpu = new CpuBackend(1);
         using var gpu = Half(device);
-        var products = (GpuMatrixProducts)gpu.MatrixProduct;
-        if (device == Simulator)
-        {
-            products.TensorTile = HalfGemmKernels.NoTile;
-            ((GpuAttention)gpu.Attention).Version = GpuAttentionVersion.Naive;
-            ((GpuNormalization)gpu.Normalization).Version = GpuVersion.Naive;
-        }
         float[] stage = Coarse(2 * config.BackboneChannels * 6, 9);
         var recorder = new FormatRecorder();
         float[] expected = Run(cpu, x => x, null), actual = Run(gpu, Functional.ToHalfImage, recorder);
@@ -228,8 +221,6 @@ public sealed class HalfTokenTests
         {
             using var scope = TensorScope.Begin();
             using var branch = new TextBranch(new Weights(weights, backend), config);
-            // Weights are in half precision now; what is left are the products of FastTCM.
-            products.Version = backend == gpu && device == Simulator ? GpuMatrixVersion.Naive : products.Version;
             var x = convert(Tensor.From(backend, stage, [2, config.BackboneChannels, 2, 3]));
             return branch.ScoreMap(x, observer).ToArray();
         }

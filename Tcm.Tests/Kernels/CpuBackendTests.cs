@@ -1,5 +1,6 @@
 using Tcm.Kernels;
 using Tcm.Kernels.Cpu;
+using Tcm.Kernels.MatrixProduct;
 using Tcm.Tests.Kernels.Cases;
 
 namespace Tcm.Tests.Kernels;
@@ -66,6 +67,45 @@ public sealed class CpuBackendTests
             }
             Assert.True(allocated == 0, $"{kernelCase.Name} allocated {allocated} bytes");
             Assert.Equal(systemAllocations, backend.Memory.SystemAllocations);
+        }
+    }
+
+    public static TheoryData<SimdLevel> Levels => [.. new[] { SimdLevel.Portable, SimdLevel.Avx2, SimdLevel.Avx512 }.Where(Simd.IsSupported)];
+
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void Weights_that_are_halves_take_half_the_memory_and_give_the_same_bits(SimdLevel level)
+    {
+        const int rows = 5, n = 95, k = 67;
+        using var backend = new CpuBackend(2, level);
+        float[] weight = Array.ConvertAll(KernelCase.Values((n + 1) * k, 1), v => (float)(Half)v);
+        // The smallest and largest numbers, normal and not, and a zero with a sign.
+        float[] ends = [65504, -65504, 6.1035156e-05f, -6.097555e-05f, 5.9604645e-08f, -5.9604645e-08f, -0f];
+        ends.CopyTo(weight, 11);
+        using var halves = backend.MatrixProduct.Prepare(n, k, weight.AsSpan(0, n * k), [], Activation.None);
+        // A row more, of which one value is no half: just below one, above all, or not a number.
+        foreach (float other in (float[])[1 + MathF.Pow(2, -11), 5e-8f, 65520, float.PositiveInfinity, float.NaN])
+        {
+            weight[^1] = other;
+            using var floats = backend.MatrixProduct.Prepare(n + 1, k, weight, [], Activation.None);
+            Assert.Equal(2 * ((ICpuPreparedMatrix)halves).PackedBytes, ((ICpuPreparedMatrix)floats).PackedBytes);
+            float[] x = KernelCase.Values(rows * k, 2), expected = Run(floats, x), actual = Run(halves, x);
+            for (int row = 0; row < rows; row++)
+            {
+                Assert.Equal(expected.AsSpan(row * (n + 1), n).ToArray().Select(BitConverter.SingleToInt32Bits),
+                    actual.AsSpan(row * n, n).ToArray().Select(BitConverter.SingleToInt32Bits));
+            }
+        }
+
+        float[] Run(PreparedMatrix matrix, float[] values)
+        {
+            using var x = backend.Allocate(values.Length);
+            using var y = backend.Allocate(rows * matrix.N);
+            backend.Upload(values, x.All);
+            backend.MatrixProduct.Linear(matrix, rows, x.All, y.All);
+            var result = new float[rows * matrix.N];
+            backend.Download(y.All, result);
+            return result;
         }
     }
 

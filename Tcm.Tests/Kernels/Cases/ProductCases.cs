@@ -44,6 +44,9 @@ internal static class ProductCases
         yield return Linear(18, 129, 257, Activation.Gelu, bias: true, residual: true);
         yield return Linear(1, 512, 1024, Activation.None, bias: true, residual: false);
         yield return Linear(63, 65, 511, Activation.Relu, bias: true, residual: true);
+        // Weights that are halves, of few rows and of many.
+        yield return Linear(18, 129, 257, Activation.Gelu, bias: true, residual: true, halves: true);
+        yield return Linear(301, 65, 63, Activation.None, bias: true, residual: false, halves: true);
         foreach (bool transposeA in new[] { false, true })
         {
             foreach (bool transposeB in new[] { false, true })
@@ -85,11 +88,12 @@ internal static class ProductCases
         { Prepare = b => b.Convolution.PrepareTransposed2x2(c, k, weight, bias, activation), Atol = 5e-6f };
     }
 
-    public static KernelCase Linear(int rows, int n, int k, Activation activation, bool bias, bool residual)
+    public static KernelCase Linear(int rows, int n, int k, Activation activation, bool bias, bool residual, bool halves = false)
     {
         var weight = KernelCase.Values(n * k, 1, 1.7f / MathF.Sqrt(k));
+        weight = halves ? Array.ConvertAll(weight, v => (float)(Half)v) : weight;
         var shift = bias ? KernelCase.Values(n, 2) : [];
-        return new($"Linear {rows}x{k}->{n} {activation}{(residual ? " residual" : "")}",
+        return new($"Linear {rows}x{k}->{n} {activation}{(residual ? " residual" : "")}{(halves ? " halves" : "")}",
             residual ? [rows * k, rows * n] : [rows * k], rows * n,
             (b, prepared, s, y) => b.MatrixProduct.Linear((PreparedMatrix)prepared!, rows, s[0], y, residual ? s[1] : null))
         {
