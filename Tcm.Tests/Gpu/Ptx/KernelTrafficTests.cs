@@ -3,6 +3,7 @@ using Tcm.Kernels.Attention;
 using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Gpu;
 using Tcm.Kernels.MatrixProduct;
+using Tcm.Nn;
 using Tcm.Tests.Kernels.Cases;
 
 namespace Tcm.Tests.Gpu.Ptx;
@@ -39,6 +40,16 @@ public sealed class KernelTrafficTests
         using var backend = Open(out var loader, precision);
         ((GpuAttention)backend.Attention).Version = Enum.Parse<GpuAttentionVersion>($"{precision}");
         Assert.All(Profiles(backend, loader, AttentionCases.Packed(1, 2, 33, 64, causal: true)), p => NoConflicts(p, ""));
+    }
+
+    [Fact]
+    public void Attention_in_half_precision_meets_no_conflicts()
+    {
+        using var backend = Open(out var loader, Precision.Fp16);
+        using var scope = TensorScope.Begin();
+        var qkv = Functional.ToHalfTokens(Tensor.From(backend, KernelCase.Values(33 * 192, 1), [1, 33, 192]));
+        Functional.PackedAttention(qkv, 1, causal: true).ToArray();
+        NoConflicts(loader.Profiles.Single(p => p.Program.Name.StartsWith("HalfAttention", StringComparison.Ordinal)), "");
     }
 
     /// <summary>The sums are read back as pairs of quads, two threads at a bank: all else goes without conflicts.</summary>
