@@ -4,6 +4,7 @@ using Tcm.Kernels.Attention;
 using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Elementwise;
 using Tcm.Kernels.Gpu;
+using Tcm.Kernels.HalfImages;
 using Tcm.Kernels.Indexing;
 using Tcm.Kernels.MatrixProduct;
 using Tcm.Kernels.Normalization;
@@ -26,7 +27,7 @@ internal static class GpuLadder
     public static Precision PrecisionOf(string rung) => IsHalf(rung) ? Precision.Fp16
         : Enum.TryParse(rung, out Precision precision) ? precision : Precision.Fp32;
 
-    /// <summary>Whether images are in half precision.</summary>
+    /// <summary>Whether images and tokens are in half precision.</summary>
     public static bool IsHalf(string rung) =>
         rung is nameof(GpuConvolutionVersion.Half) or nameof(GpuConvolutionVersion.HalfNaive);
 
@@ -48,10 +49,17 @@ internal static class GpuLadder
         ((GpuPooling)backend.Pooling).Version = others;
         ((GpuResampler)backend.Resampling).Version = others;
         ((GpuDataMovement)backend.Indexing).Version = others;
-        bool half = IsHalf(rung);
+        bool half = IsHalf(rung), naive = rung == nameof(GpuConvolutionVersion.HalfNaive);
+        if (half)
+        {
+            ((GpuMatrixProducts)backend.MatrixProduct).Version = GpuMatrixVersion.Fp16;
+            ((GpuAttention)backend.Attention).Version = naive ? GpuAttentionVersion.Naive : default;
+            ((GpuNormalization)backend.Normalization).Version = naive ? GpuVersion.Naive : default;
+        }
+        ((GpuMatrixProducts)backend.MatrixProduct).TensorTile = naive ? HalfGemmKernels.NoTile : -1;
         return family => family switch
         {
-            "multiply" when half => true,
+            "multiply" or "linear" or "attention" or "normalization" when half => true,
             "convolution" => convolution,
             "linear" or "multiply" => matrix,
             "attention" => attention,

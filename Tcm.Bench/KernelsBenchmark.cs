@@ -169,6 +169,8 @@ internal static class KernelsBenchmark
         {
             if (GpuLadder.IsHalf(rung))
             {
+                HalfLinear(401);
+                HalfLinear(1);
                 HalfProducts();
                 return;
             }
@@ -185,6 +187,17 @@ internal static class KernelsBenchmark
                 var shape = new MatrixShape(1, n, n, n, false, false, 0, 0, (long)n * n);
                 Computed("multiply", $"{n}x{n}x{n}", (long)n * n, (long)n * n,
                     (x, y) => backend.MatrixProduct.Multiply(shape, x, x, y));
+            }
+        }
+
+        private void HalfLinear(int rows)
+        {
+            if (Applies("linear"))
+            {
+                using var prepared = backend.MatrixProduct.Prepare(6144, 2048, new float[6144 * 2048], [], Activation.None);
+                var half = ((GpuBackend)backend).HalfOperations;
+                Computed("linear", $"{rows}x2048 to 6144", rows * 1024, rows * 3072,
+                    (x, y) => half.Linear(prepared, new HalfShape(1, 2048, 1, rows), x, y), 2 * 6144 * 2048);
             }
         }
 
@@ -207,6 +220,14 @@ internal static class KernelsBenchmark
         {
             int width = shape.Width;
             long length = (long)shape.Queries * shape.QueryStride;
+            if (GpuLadder.IsHalf(rung))
+            {
+                // Words of two halves.
+                var half = ((GpuBackend)backend).HalfOperations;
+                Computed("attention", name, length / 2, (long)shape.Queries * width / 2, (x, y) => half.Attention(shape, x,
+                    x.Part(width / 2, (length - width) / 2), x.Part(width, (length / 2) - width), y));
+                return;
+            }
             Computed("attention", name, length, (long)shape.Queries * width, (x, y) => backend.Attention.Forward(shape, x,
                 x.Part(width, length - width), x.Part(2 * width, length - (2 * width)), y));
         }
@@ -223,6 +244,16 @@ internal static class KernelsBenchmark
             }
             using var vector = backend.Allocate(columns);
             backend.Fill(vector.All, 1);
+            if (GpuLadder.IsHalf(rung))
+            {
+                var half = ((GpuBackend)backend).HalfOperations;
+                var tokens = new HalfShape(1, columns, 1, rows);
+                Moved("normalization", "LayerNorm 400x1024", tokens.Length * 2, tokens.Length, tokens.Length,
+                    (x, y) => half.LayerNorm(tokens, 1e-5f, x, vector.All, vector.All, y));
+                Moved("normalization", "cosine 400x1024", tokens.Length, tokens.Length, rows,
+                    (x, y) => half.Cosine(tokens, 1e-12f, x, x, y));
+                return;
+            }
             Moved("normalization", "LayerNorm 400x1024", 2L * rows * columns, rows * columns, rows * columns,
                 (x, y) => backend.Normalization.LayerNorm(rows, columns, 1e-5f, x, vector.All, vector.All, y));
             Moved("normalization", "softmax 400x1024", 2L * rows * columns, rows * columns, rows * columns,

@@ -5,8 +5,8 @@ using Tcm.Nn.Autograd;
 namespace Tcm.Nn;
 
 /// <summary>
-/// A dense float tensor on one backend: contiguous, row-major, NCHW for images; in half-precision inference images may have another
-/// <see cref="Format"/>, which most operations refuse. Freed by <see cref="Dispose"/> or by the
+/// A dense float tensor on one backend: contiguous, row-major, NCHW for images; in half-precision inference images and tokens have
+/// another <see cref="Format"/>, which operations of training refuse. Freed by <see cref="Dispose"/> or by the
 /// <see cref="TensorScope"/> in which it was made. Not thread-safe; a tensor that nobody writes may be read by many threads.
 /// </summary>
 public sealed class Tensor : IDisposable
@@ -20,22 +20,22 @@ public sealed class Tensor : IDisposable
     public Tensor(Backend backend, Shape shape) : this(backend, shape, TensorFormat.Float) { }
 
     /// <summary>Allocates a tensor of any format with undefined contents.</summary>
-    /// <exception cref="ShapeException">No image (N,C,H,W) in a format of images.</exception>
+    /// <exception cref="ShapeException">No image (N,C,H,W) in a format of images, no axis in one of tokens.</exception>
     public Tensor(Backend backend, Shape shape, TensorFormat format)
     {
         Backend = backend;
         Shape = shape;
         Format = format;
-        _data = backend.Allocate(format == TensorFormat.Float ? shape.Length : HalfShape.Length).All;
+        _data = backend.Allocate(Words).All;
         _owner = this;
         TensorScope.Register(this);
     }
 
-    private Tensor(Tensor source, Shape shape)
+    private Tensor(Tensor source, Shape shape, TensorFormat format)
     {
         Backend = source.Backend;
         Shape = shape;
-        Format = source.Format;
+        Format = format;
         _data = source._data;
         _owner = source._owner;
         _owner._references++;
@@ -71,9 +71,17 @@ public sealed class Tensor : IDisposable
         }
     }
 
-    /// <summary>The shape of a half-precision image.</summary>
-    internal HalfShape HalfShape => Shape.Rank == 4 ? new HalfShape(Shape[0], Shape[1], Shape[2], Shape[3])
-        : throw new ShapeException($"Tensor: {Shape} is no image (N,C,H,W)");
+    /// <summary>The shape of a half-precision image; tokens (..., L, C) are images of one row.</summary>
+    internal HalfShape HalfShape => (Format, Shape.Rank) switch
+    {
+        (TensorFormat.HalfTokens, 1) => new HalfShape(1, Shape[0], 1, 1),
+        (TensorFormat.HalfTokens, > 1) => new HalfShape(checked((int)(Length / Shape[-1] / Shape[-2])), Shape[-1], 1, Shape[-2]),
+        (not TensorFormat.HalfTokens, 4) => new HalfShape(Shape[0], Shape[1], Shape[2], Shape[3]),
+        _ => throw new ShapeException($"Tensor: {Shape} is no image (N,C,H,W) and has no tokens (..., L, C)"),
+    };
+
+    /// <summary>32-bit words of memory.</summary>
+    internal long Words => Format == TensorFormat.Float ? Length : HalfShape.Length;
 
     /// <summary>Whether the tape that records now, or one that recorded its making, can give it a gradient.</summary>
     public bool RequiresGradient => Node is not null;
@@ -106,12 +114,12 @@ public sealed class Tensor : IDisposable
         {
             throw new ShapeException($"Reshape: {Shape} to {shape}");
         }
-        if (Format != TensorFormat.Float)
+        if (Format == TensorFormat.HalfImage || (Format == TensorFormat.HalfTokens
+            && (shape.Rank == 0 || (shape[-1] != Shape[-1] && (shape[-1] | Shape[-1]) % 8 != 0))))
         {
-            throw new ShapeException($"Reshape: {Shape} in half precision has its channels last");
+            throw new ShapeException($"Reshape: {Shape} to {shape} as {Format}, whose channels are last and rounded up to eight");
         }
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        var view = new Tensor(this, shape);
+        var view = View(shape, Format);
         if (Tape.Of(this) is { } tape)
         {
             RecordReshape(tape, view);
@@ -120,10 +128,13 @@ public sealed class Tensor : IDisposable
     }
 
     /// <summary>Another handle of the same values, outside the recorded graph.</summary>
-    internal Tensor Share()
+    internal Tensor Share() => View(Shape, Format);
+
+    /// <summary>The same memory, understood otherwise, outside the recorded graph.</summary>
+    internal Tensor View(Shape shape, TensorFormat format)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return new Tensor(this, Shape);
+        return new Tensor(this, shape, format);
     }
 
     /// <summary>No <see cref="TensorScope"/> frees this handle any more; it belongs to the caller.</summary>

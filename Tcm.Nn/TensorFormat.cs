@@ -11,4 +11,10 @@ public enum TensorFormat
     /// that are prepared for inference in half precision. <see cref="Functional.ToFloat"/> leads back.
     /// </summary>
     HalfImage,
+
+    /// <summary>
+    /// Tokens (..., L, C) in half precision, row-major but for their width, which is rounded up to eight: the pixels of a
+    /// <see cref="HalfImage"/> are such rows. <see cref="Functional.ToFloat"/> leads back.
+    /// </summary>
+    HalfTokens,
 }

@@ -97,6 +97,20 @@ public readonly struct Weights
         return tensor;
     }
 
+    /// <summary>
+    /// As <see cref="Persistent"/>, for values that meet features of an image or of tokens, such as position embeddings: where the
+    /// backend keeps those in half precision, an image (four axes) or tokens in that, else floats.
+    /// </summary>
+    public Tensor PersistentFeatures(ReadOnlySpan<float> values, Shape shape)
+    {
+        using var scope = TensorScope.Begin();
+        var floats = Nn.Tensor.From(Backend, values, shape);
+        var features = Backend.HalfImages is null ? floats
+            : shape.Rank == 4 ? Functional.ToHalfImage(floats) : Functional.ToHalfTokens(floats);
+        features.LeaveScope();
+        return features;
+    }
+
     /// <summary>A learned tensor of a model in training.</summary>
     public Tensor Parameter(string name, params ReadOnlySpan<int> shape) => Kept(name, shape, learned: true);
 

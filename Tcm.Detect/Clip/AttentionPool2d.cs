@@ -33,7 +33,7 @@ internal sealed class AttentionPool2d : IDisposable
             return;
         }
         float[] positions = weights.Read("positional_embedding", grid * grid + 1, channels);
-        _meanPosition = weights.Persistent(positions.AsSpan(0, channels), [channels]);
+        _meanPosition = weights.PersistentFeatures(positions.AsSpan(0, channels), [channels]);
         // Stored by token, kept by plane: planes are what a resize works on.
         var planes = new float[channels * grid * grid];
         for (int t = 0; t < grid * grid; t++)
@@ -43,21 +43,19 @@ internal sealed class AttentionPool2d : IDisposable
                 planes[(c * grid * grid) + t] = positions[((t + 1) * channels) + c];
             }
         }
-        _gridPositions = weights.Persistent(planes, [1, channels, grid, grid]);
+        _gridPositions = weights.PersistentFeatures(planes, [1, channels, grid, grid]);
     }
 
     /// <summary>x (B,C,h,w) to tokens (B, 1+h*w, outputWidth), the global one first.</summary>
     public Tensor Forward(Tensor x)
     {
         using var scope = TensorScope.Begin();
-        // Tokens are floats, whatever the precision: their layers are 14 % of the network.
-        x = Functional.ToFloat(x);
         var s = x.Shape;
         int batch = s[0], h = s[2], w = s[3];
         var (meanPosition, gridPositions) = Positions();
         var mean = Functional.Add(Functional.GlobalMean(x), meanPosition).Reshape([batch, 1, _channels]);
-        var positions = Functional.Interpolate(gridPositions, h, w, ResizeMode.Bilinear).Reshape([_channels, h, w]);
-        var pixels = Functional.Transpose(Functional.Add(x, positions).Reshape([batch, _channels, h * w]));
+        var positions = Functional.Interpolate(gridPositions, h, w, ResizeMode.Bilinear);
+        var pixels = Functional.ImageToTokens(Functional.Add(x, positions));
         var qkv = _qkv.Forward(Functional.Concat(mean, pixels));
         return scope.Keep(_projection.Forward(Functional.PackedAttention(qkv, _heads)));
     }

@@ -29,7 +29,7 @@ internal sealed class TextBranch : IDisposable
             config.PositionGrid);
         if (config.HasCachedText)
         {
-            _cachedText = Tensor(weights, "text_features", 1, joint);
+            _cachedText = Features(weights, "text_features", 1, joint);
         }
         else
         {
@@ -58,7 +58,7 @@ internal sealed class TextBranch : IDisposable
         }
         if (config.FastTcm && weights.Has("pix_w"))
         {
-            _pixelWeight = Tensor(weights, "pix_w", joint, joint);
+            _pixelWeight = _owned ? weights.Tensor("pix_w", joint, joint) : weights.Parameter("pix_w", joint, joint);
         }
         if (config.VisualPrompt)
         {
@@ -71,7 +71,7 @@ internal sealed class TextBranch : IDisposable
         {
             _contextDecoder = new PromptDecoder(weights / "context_decoder", joint, config.DecoderWidth,
                 config.DecoderHeads, config.DecoderLayers);
-            _gamma = Tensor(weights, "gamma", joint);
+            _gamma = Features(weights, "gamma", joint);
         }
         if (config.ScaledScoreMap)
         {
@@ -191,25 +191,26 @@ internal sealed class TextBranch : IDisposable
     }
 
     /// <summary>A tensor that inference owns and training shares with the store.</summary>
-    private static Tensor Tensor(Weights weights, string name, params ReadOnlySpan<int> shape) =>
-        weights.Store is null ? weights.Tensor(name, shape) : weights.Parameter(name, shape);
+    private static Tensor Features(Weights weights, string name, params ReadOnlySpan<int> shape) => weights.Store is null
+        ? weights.PersistentFeatures(weights.Read(name, shape), new Shape(shape)) : weights.Parameter(name, shape);
 
     /// <summary>
     /// FastTCM's bimodal similarity matching (tcm-model.md section 13): the text moves towards the image by their cosine,
-    /// t' = t + (t·i) i with t and i of unit length.
+    /// t' = t + (t·i) i with t and i of unit length. A vector for each image: floats in every precision.
     /// </summary>
     private Tensor BimodalSimilarity(Tensor global, Tensor text)
     {
         int batch = global.Shape[0], joint = _config.JointWidth;
-        var image = global.Reshape([batch, 1, joint]);
+        var image = Functional.ToFloat(global).Reshape([batch, 1, joint]);
         if (_pixelWeight is not null)
         {
             image = Functional.MatMul(image, Functional.Repeat(_pixelWeight, batch));
         }
         image = Functional.L2Normalize(image);
-        var unit = Functional.L2Normalize(text);
+        var unit = Functional.L2Normalize(Functional.ToFloat(text));
         var cosine = Functional.MatMul(unit, image, transposeB: true);
-        return Functional.Add(unit, Functional.MatMul(cosine, image));
+        var moved = Functional.Add(unit, Functional.MatMul(cosine, image));
+        return text.Format == TensorFormat.HalfTokens ? Functional.ToHalfTokens(moved) : moved;
     }
 
     /// <summary>(1,C): the text feature that no image changes; with FastTCM the meta query takes the image's place.</summary>
@@ -221,10 +222,10 @@ internal sealed class TextBranch : IDisposable
         if (generator is not null)
         {
             float[] query = weights.Read("meta_query");
-            using var meta = weights.Persistent(query, [1, query.Length]);
+            using var meta = weights.PersistentFeatures(query, [1, query.Length]);
             sequence = Functional.AddToTokens(sequence, generator.Forward(meta));
         }
         var feature = encoder.Forward(sequence, prompt.End);
-        return weights.Persistent(feature.ToArray(), [1, feature.Shape[2]]);
+        return weights.PersistentFeatures(feature.ToArray(), [1, feature.Shape[2]]);
     }
 }

@@ -25,7 +25,7 @@ internal sealed class PromptSequence : IDisposable
         var text = weights / "text_encoder";
         if (weights.Store is null)
         {
-            _embedded = weights.Persistent(Embed(weights, text.Read("positional_embedding", length, width)), [length, width]);
+            _embedded = weights.PersistentFeatures(Embed(weights, text.Read("positional_embedding", length, width)), [length, width]);
             return;
         }
         _positions = text.Parameter("positional_embedding", length, width);

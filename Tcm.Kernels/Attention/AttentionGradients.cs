@@ -17,9 +17,7 @@ public abstract partial class MultiHeadAttention
     public void Backward(AttentionShape shape, Slice q, Slice k, Slice v, Slice dy, Slice dq, Slice dk, Slice dv)
     {
         const string op = "Attention gradient";
-        Check.That(shape.Batch > 0 && shape.Heads > 0 && shape.Queries > 0 && shape.Keys > 0 && shape.HeadDim > 0
-            && (!shape.Causal || shape.Queries == shape.Keys) && Math.Min(shape.QueryStride, Math.Min(shape.KeyStride,
-            shape.ValueStride)) >= shape.Width, $"{op}: impossible shape {shape}");
+        CheckShape(op, shape);
         foreach (var (name, slice) in (ReadOnlySpan<(string, Slice)>)[("q", q), ("dq", dq)])
         {
             Check.Length(op, name, slice, ((long)shape.Batch * shape.Queries - 1) * shape.QueryStride + shape.Width);

@@ -12,6 +12,7 @@ namespace Tcm.Kernels.Attention;
 //             softmax (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022): scores never leave shared memory.
 //             Heads of up to 64 or up to 128 floats. <- default
 //   V3 Tensor TensorAttentionKernels: both products on tensor cores, softmax in registers. When the backend's precision allows it.
+//   V4 Half   HalfAttentionKernels: tokens in half precision.
 internal static class AttentionKernels
 {
     public const int Tile = 32;

@@ -1,4 +1,5 @@
 using Tcm.Kernels.Gpu;
+using Tcm.Kernels.HalfImages;
 
 namespace Tcm.Kernels.Attention;
 
@@ -68,11 +69,51 @@ internal sealed partial class GpuAttention(GpuBackend backend) : MultiHeadAttent
         {
             backend.RequireTensorCores(Precision);
             const int queries = TensorAttentionKernels.Queries;
-            backend.Launch(TensorAttentionKernels.Of(backend, Precision),
+            backend.Launch(TensorAttentionKernels.Of(Precision),
                 (long)shape.Batch * shape.Heads * ((shape.Queries + queries - 1) / queries), args);
             return;
         }
         var kernel = shape.HeadDim <= HeadWidth64.Size ? AttentionKernels.Flash64Kernel : AttentionKernels.Flash128Kernel;
         backend.Launch(kernel, (long)shape.Batch * shape.Heads * ((shape.Queries + QueryBlock - 1) / QueryBlock), args);
+    }
+
+    /// <summary>Tokens in half precision; strides count halves.</summary>
+    internal void HalfForward(AttentionShape shape, Slice q, Slice k, Slice v, Slice y)
+    {
+        long pairs = (long)shape.Batch * shape.Queries * shape.Width / 2;
+        var args = new HalfAttentionArgs
+        {
+            Shape = new AttentionArgs
+            {
+                Q = GpuBackend.View(q),
+                K = GpuBackend.View(k),
+                V = GpuBackend.View(v),
+                Y = GpuBackend.View(y),
+                Outputs = checked((int)pairs),
+                Heads = shape.Heads,
+                Queries = shape.Queries,
+                Keys = shape.Keys,
+                HeadDim = shape.HeadDim,
+                QueryStride = shape.QueryStride / 8,
+                KeyStride = shape.KeyStride / 8,
+                ValueStride = shape.ValueStride / 8,
+                Causal = shape.Causal ? 1 : 0,
+                Vector = 1,
+                Scale = shape.Scale,
+            },
+            AddressQ = HalfConvolution.Address(q),
+            AddressK = HalfConvolution.Address(k),
+            AddressV = HalfConvolution.Address(v),
+        };
+        if (Version == GpuAttentionVersion.Naive || shape.HeadDim % 8 != 0 || shape.HeadDim > HalfAttentionKernels.Width)
+        {
+            var naive = HalfAttentionKernels.NaiveKernel;
+            backend.Launch(naive, (pairs + naive.GroupSize - 1) / naive.GroupSize, args);
+            return;
+        }
+        backend.RequireTensorCores(Kernels.Precision.Fp16);
+        const int queries = HalfAttentionKernels.Queries;
+        backend.Launch(HalfAttentionKernels.FlashKernel,
+            (long)shape.Batch * shape.Heads * ((shape.Queries + queries - 1) / queries), args);
     }
 }

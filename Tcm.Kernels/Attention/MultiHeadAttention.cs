@@ -35,9 +35,7 @@ public abstract partial class MultiHeadAttention
     public void Forward(AttentionShape shape, Slice q, Slice k, Slice v, Slice y)
     {
         const string op = "Attention";
-        Check.That(shape.Batch > 0 && shape.Heads > 0 && shape.Queries > 0 && shape.Keys > 0 && shape.HeadDim > 0
-            && (!shape.Causal || shape.Queries == shape.Keys) && Math.Min(shape.QueryStride, Math.Min(shape.KeyStride,
-            shape.ValueStride)) >= shape.Width, $"{op}: impossible shape {shape}");
+        CheckShape(op, shape);
         Check.Length(op, "q", q, ((long)shape.Batch * shape.Queries - 1) * shape.QueryStride + shape.Width);
         Check.Length(op, "k", k, ((long)shape.Batch * shape.Keys - 1) * shape.KeyStride + shape.Width);
         Check.Length(op, "v", v, ((long)shape.Batch * shape.Keys - 1) * shape.ValueStride + shape.Width);
@@ -45,6 +43,11 @@ public abstract partial class MultiHeadAttention
         Backend.CountMultiplyAdds(shape.MultiplyAdds);
         ForwardCore(shape, q, k, v, y);
     }
+
+    internal static void CheckShape(string op, AttentionShape shape) => Check.That(shape.Batch > 0 && shape.Heads > 0
+        && shape.Queries > 0 && shape.Keys > 0 && shape.HeadDim > 0 && (!shape.Causal || shape.Queries == shape.Keys)
+        && Math.Min(shape.QueryStride, Math.Min(shape.KeyStride, shape.ValueStride)) >= shape.Width,
+        $"{op}: impossible shape {shape}");
 
     private protected abstract void ForwardCore(AttentionShape shape, Slice q, Slice k, Slice v, Slice y);
 }

@@ -27,13 +27,11 @@ internal static class TensorAttentionKernels
         int thread = Group.IdxX, lane = thread % 32, warp = thread / 32;
         // Chunks of a row of 64 floats, and of the three matrices.
         int rowChunks = Width / TCore.ChunkValues, atKeys = Queries * rowChunks, atValues = atKeys + Keys * rowChunks;
-        int atScratch = atValues + Width * (Keys / TCore.ChunkValues);
         var group = new TensorGroup
         {
             Shared = SharedMemory.Allocate<Word4>((Queries + Keys) * (Width / TCore.ChunkValues)
-                + Width * (Keys / TCore.ChunkValues) + TCore.ScratchChunks * (Threads / 32)),
+                + Width * (Keys / TCore.ChunkValues)),
             Address = TCore.SharedAddress(),
-            Scratch = atScratch + TCore.ScratchChunks * warp,
             Lane = lane,
         };
         int blocks = (args.Queries + Queries - 1) / Queries;
@@ -230,20 +228,10 @@ internal static class TensorAttentionKernels
         new(FlashTensor<Tf32Core>, Threads, 4), new(FlashTensor<Fp16Core>, Threads, 4), new(FlashTensor<Bf16Core>, Threads, 4),
     ];
 
-    private static readonly GpuKernel<AttentionArgs>[] emulated =
-    [
-        new(FlashTensor<EmulatedTf32Core>, Threads), new(FlashTensor<EmulatedFp16Core>, Threads),
-        new(FlashTensor<EmulatedBf16Core>, Threads),
-    ];
-
     public static IEnumerable<GpuKernel> All => TensorKernels;
 
     /// <summary>The kernel of a precision other than FP32.</summary>
-    public static GpuKernel<AttentionArgs> Of(GpuBackend backend, Precision precision) =>
-        (backend.IsSimulator ? emulated : TensorKernels)[precision - Precision.Tf32];
-
-    /// <summary>What the simulator runs in place of the kernels for tensor cores.</summary>
-    public static IEnumerable<GpuKernel> Emulated() => emulated;
+    public static GpuKernel<AttentionArgs> Of(Precision precision) => TensorKernels[precision - Precision.Tf32];
 }
 
 /// <summary>A thread's part of 16 rows by 32 columns: four fragments of 16x8.</summary>

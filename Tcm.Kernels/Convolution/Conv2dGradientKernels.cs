@@ -165,10 +165,6 @@ internal static class Conv2dGradientKernels
             .. TensorForward.Kernels, .. TensorForwardPointwise.Kernels, .. TensorInput.Kernels, .. TensorInputPointwise.Kernels,
             .. TensorInputShuffled.Kernels, .. TensorWeight.Kernels, .. TensorWeightPointwise.Kernels];
 
-    /// <summary>What the simulator runs in place of the kernels for tensor cores.</summary>
-    public static IEnumerable<GpuKernel> Emulated() =>
-        [.. TensorForward.Emulated, .. TensorForwardPointwise.Emulated, .. TensorInput.Emulated, .. TensorInputPointwise.Emulated,
-            .. TensorInputShuffled.Emulated, .. TensorWeight.Emulated, .. TensorWeightPointwise.Emulated];
 }
 
 /// <summary>Arguments of <see cref="Conv2dGradientKernels.NaiveWeight"/> and its kin.</summary>

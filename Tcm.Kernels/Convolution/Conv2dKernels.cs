@@ -147,9 +147,6 @@ internal static class Conv2dKernels
         [.. NaiveKernels, .. DepthwiseKernels, .. NaiveTransposedKernels, .. ImplicitGemm.Kernels, .. Pointwise.Kernels,
             .. Transposed.Kernels, .. TensorImplicitGemm.Kernels, .. TensorPointwise.Kernels, .. TensorTransposed.Kernels];
 
-    /// <summary>What the simulator runs in place of the kernels for tensor cores.</summary>
-    public static IEnumerable<GpuKernel> Emulated() =>
-        [.. TensorImplicitGemm.Emulated, .. TensorPointwise.Emulated, .. TensorTransposed.Emulated];
 }
 
 /// <summary>Arguments of the kernels that compute one output a thread.</summary>

@@ -16,7 +16,7 @@ internal interface IGpuSlope
 internal readonly struct GpuReluSlope : IGpuSlope
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float At(float x, float y) => y > 0 ? 1 : 0;
+    public static float At(float x, float y) => y > 0 ? 1f : 0f;
 }
 
 /// <summary>s + 1.702 x s (1 - s) with s = sigmoid(1.702 x)</summary>

@@ -103,9 +103,6 @@ internal sealed partial class GpuBackend : Backend
     /// <summary>Whether this device can.</summary>
     internal bool Supports(Precision precision) => Supports(_accelerator, precision);
 
-    /// <summary>The simulator runs kernels in inline PTX as their emulation in C#.</summary>
-    internal bool IsSimulator => _accelerator is CPUAccelerator;
-
     /// <exception cref="DeviceException">The device has no tensor cores for this precision.</exception>
     internal void RequireTensorCores(Precision precision)
     {

@@ -31,14 +31,8 @@ internal static class KernelCatalog
         .. ActivationGradientKernels.All, .. RowGradientKernels.All, .. BatchNormKernels.All,
         .. BatchNormNaiveKernels.All, .. PoolingGradientKernels.All,
         .. ResamplingGradientKernels.All, .. EmbeddingGradientKernels.All, .. AttentionGradientKernels.All,
-        .. NaiveAttentionGradientKernels.All, .. HalfImageKernels.All, .. HalfGemmKernels.All,
+        .. NaiveAttentionGradientKernels.All, .. HalfImageKernels.All, .. HalfElementwiseKernels.All,
+        .. HalfRowKernels.All, .. HalfGemmKernels.All, .. HalfAttentionKernels.All,
         .. SplitKernels.All, .. TensorAttentionKernels.All,
-    ];
-
-    /// <summary>Kernels that only the simulator runs, in place of those in inline PTX.</summary>
-    public static IReadOnlyList<GpuKernel> Emulated { get; } =
-    [
-        .. Conv2dKernels.Emulated(), .. Conv2dGradientKernels.Emulated(), .. MatrixKernels.Emulated(),
-        .. HalfGemmKernels.Emulated(), .. TensorAttentionKernels.Emulated(),
     ];
 }

@@ -29,6 +29,10 @@ internal static partial class PtxLint
         {
             findings.Add("uses tanh.approx.ftz, which does not exist");
         }
+        if (IntegerAsFloat().Match(ptx) is { Success: true } constant)
+        {
+            findings.Add($"has the float constant {constant.Value}: an integer taken for the bits of a float");
+        }
         int shared = SharedBytes(ptx);
         if (shared > SharedLimit)
         {
@@ -49,6 +53,11 @@ internal static partial class PtxLint
 
     [GeneratedRegex(@"\b(bra|brx\.idx|call)\.uni\b")]
     private static partial Regex UniformBranch();
+
+    // Subnormal, or no number in the way of a small negative integer. ILGPU 1.5.3 makes 0f00000001 of the C# `float x = condition ? 1 : 0`;
+    // with 1f and 0f it does not.
+    [GeneratedRegex(@"\b0f(00[0-7](?!00000)|FFF)[0-9A-F]{5}\b")]
+    private static partial Regex IntegerAsFloat();
 
     [GeneratedRegex(@"\.shared\s+\.align\s+\d+\s+\.([bfus]\d+)\s+\w+\[(\d+)\]")]
     private static partial Regex SharedArray();

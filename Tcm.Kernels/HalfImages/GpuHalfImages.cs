@@ -6,7 +6,7 @@ using Tcm.Kernels.Resampling;
 namespace Tcm.Kernels.HalfImages;
 
 /// <summary>Launchers of <see cref="HalfImageKernels"/>; <see cref="HalfConvolution"/> has those of products.</summary>
-internal sealed class GpuHalfImages(GpuBackend backend) : HalfImageOperations
+internal sealed partial class GpuHalfImages(GpuBackend backend) : HalfImageOperations
 {
     private protected override void FromPlanesCore(HalfShape shape, Slice x, Slice y) =>
         Launch(HalfImageKernels.FromPlanesKernel, shape, count => Planes(shape, count, x, y));
@@ -91,14 +91,11 @@ internal sealed class GpuHalfImages(GpuBackend backend) : HalfImageOperations
         });
     }
 
-    private protected override void AddCore(HalfShape shape, Slice a, Slice b, Slice y) =>
-        Launch(HalfImageKernels.AddKernel, shape, count => new HalfAddArgs
-        {
-            A = HalfConvolution.Words(a),
-            B = HalfConvolution.Words(b),
-            Y = HalfConvolution.Words(y),
-            Count = count,
-        });
+    private protected override void AddCore(HalfShape shape, HalfShape shapeB, Slice a, Slice b, Slice y, float scale) =>
+        Launch(HalfElementwiseKernels.AddKernel, shape, count => Pair(shape, shapeB, count, a, b, y) with { Scale = scale });
+
+    private protected override void MultiplyCore(HalfShape shape, HalfShape shapeB, Slice a, Slice b, Slice y) =>
+        Launch(HalfElementwiseKernels.MultiplyKernel, shape, count => Pair(shape, shapeB, count, a, b, y));
 
     private protected override void ConvolveCore(PreparedConvolution convolution, ImageBatch input, HalfShape output, Slice x,
         Slice y, Slice? residual) => ((HalfConvolution)convolution).RunHalf(input, output, x, y, residual);
@@ -111,6 +108,17 @@ internal sealed class GpuHalfImages(GpuBackend backend) : HalfImageOperations
         Pixels = shape.H * shape.W,
         Channels = shape.C,
         Chunks = shape.Chunks,
+    };
+
+    private static HalfPairArgs Pair(HalfShape shape, HalfShape shapeB, int count, Slice a, Slice b, Slice y) => new()
+    {
+        A = HalfConvolution.Words(a),
+        B = HalfConvolution.Words(b),
+        Y = HalfConvolution.Words(y),
+        Count = count,
+        Run = shape.H * shape.W * shape.Chunks,
+        Stride = shapeB.N == 1 ? 0 : shapeB.H * shapeB.W * shape.Chunks,
+        Period = shapeB.H * shapeB.W * shape.Chunks,
     };
 
     /// <summary>One thread for each chunk of the result.</summary>

@@ -139,16 +139,7 @@ internal sealed class HalfConvolution : GpuPreparedConvolution
         }
         else
         {
-            var store = new HalfImageStore
-            {
-                Y = Words(y),
-                Residual = Words(residual ?? y),
-                Bias = bias,
-                HasResidual = residual is null ? 0 : 1,
-                Rows = rows,
-                Channels = output.C,
-                Chunks = output.Chunks,
-            };
+            var store = Store(y, residual, bias, rows, output.C);
             if (_taps is null)
             {
                 HalfGemmKernels.Pixels.Launch(_backend, _weights, new() { A = Pixels(x, rows), C = store }, Activation, rows,
@@ -228,13 +219,7 @@ internal sealed class HalfConvolution : GpuPreparedConvolution
         });
     }
 
-    private HalfRowsOperand Pixels(Slice x, int rows) => new()
-    {
-        Values = Words(x),
-        Address = Address(x),
-        Rows = rows,
-        Chunks = Chunks(Filter.C),
-    };
+    private HalfRowsOperand Pixels(Slice x, int rows) => RowsOperand(x, rows, Filter.C);
 
     private HalfPatchesOperand Patches(ImageBatch input, HalfShape output, Slice x, int rows) => new()
     {
@@ -251,11 +236,31 @@ internal sealed class HalfConvolution : GpuPreparedConvolution
         Chunks = Chunks(Filter.C),
     };
 
+    /// <summary>Pixels or tokens, rows of so many channels.</summary>
+    internal static HalfRowsOperand RowsOperand(Slice x, int rows, int channels) => new()
+    {
+        Values = Words(x),
+        Address = Address(x),
+        Rows = rows,
+        Chunks = Chunks(channels),
+    };
+
+    internal static HalfImageStore Store(Slice y, Slice? residual, ArrayView<Float4> bias, int rows, int channels) => new()
+    {
+        Y = Words(y),
+        Residual = Words(residual ?? y),
+        Bias = bias,
+        HasResidual = residual is null ? 0 : 1,
+        Rows = rows,
+        Channels = channels,
+        Chunks = Chunks(channels),
+    };
+
     internal static ArrayView<Word4> Words(Slice slice) => GpuBackend.View(slice).Cast<Word4>();
 
-    private static long Address(Slice slice) => GpuBackend.View(slice).LoadEffectiveAddressAsPtr();
+    internal static long Address(Slice slice) => GpuBackend.View(slice).LoadEffectiveAddressAsPtr();
 
-    private static int Chunks(int channels) => (channels + 7) / 8;
+    internal static int Chunks(int channels) => (channels + 7) / 8;
 
     private static int Padded(int columns) => (columns + 127) / 128 * 128;
 

@@ -12,18 +12,14 @@ internal sealed class HalfFamily<TA, TStore>(string name, GpuKernel<HalfSumArgs<
 {
     private readonly GpuKernel<HalfGemmArgs<TA, TStore>> _naive = new(HalfGemmKernels.Naive<TA, TStore>);
     private readonly GpuKernel<HalfGemmArgs<TA, TStore>>[] _kernels = Instances<Fp16Core>();
-    private readonly GpuKernel<HalfGemmArgs<TA, TStore>>[] _emulated = Instances<EmulatedFp16Core>();
 
     public string Name => name;
 
     /// <summary>The largest first.</summary>
     public IReadOnlyList<(int M, int N)> Tiles { get; } = [(128, 128), (128, 64), (64, 64)];
 
-    /// <summary>Those for CUDA, in inline PTX.</summary>
+    /// <summary>All instantiations; those of tiles are in inline PTX.</summary>
     public IEnumerable<GpuKernel> Kernels => [_naive, .. _kernels];
-
-    /// <summary>Those for the simulator, in C#.</summary>
-    public IEnumerable<GpuKernel> Emulated => _emulated;
 
     /// <summary>Queues the product of a (m,k) and the weights (n,k).</summary>
     /// <param name="backend">The device.</param>
@@ -67,7 +63,7 @@ internal sealed class HalfFamily<TA, TStore>(string name, GpuKernel<HalfSumArgs<
         backend.Tuner?.Begin();
         using var partial = splits > 1 ? backend.Allocate((long)splits * stride * 8) : null;
         args.Partial = (partial is null ? backend.Nothing : GpuBackend.View(partial.All)).Cast<Float4>();
-        backend.Launch((backend.IsSimulator ? _emulated : _kernels)[plan.Tile], (long)args.TilesM * args.TilesN * splits, args);
+        backend.Launch(_kernels[plan.Tile], (long)args.TilesM * args.TilesN * splits, args);
         if (splits > 1)
         {
             backend.Launch(sum, ((long)m * columns8 + sum.GroupSize - 1) / sum.GroupSize, new HalfSumArgs<TStore>

@@ -77,9 +77,8 @@ internal static class HalfGemmKernels
         int thread = Group.IdxX, lane = thread % 32, warp = thread / 32;
         var group = new TensorGroup
         {
-            Shared = SharedMemory.Allocate<Word4>(Stages * 4 * (TTile.M + TTile.N) + TCore.ScratchChunks * (Threads / 32)),
+            Shared = SharedMemory.Allocate<Word4>(Stages * 4 * (TTile.M + TTile.N)),
             Address = TCore.SharedAddress(),
-            Scratch = Stages * 4 * (TTile.M + TTile.N) + TCore.ScratchChunks * warp,
             Lane = lane,
         };
         int split = Grid.IdxX / (args.TilesM * args.TilesN), block = Grid.IdxX - split * args.TilesM * args.TilesN;
@@ -145,23 +144,16 @@ internal static class HalfGemmKernels
         {
             var a = args.A.Load(cursor, args.A.Step(chunk));
             int at = column * args.RowLength + chunk;
-            low.X += Dot(a, args.Weights[at]);
-            low.Y += Dot(a, args.Weights[at + args.RowLength]);
-            low.Z += Dot(a, args.Weights[at + 2 * args.RowLength]);
-            low.W += Dot(a, args.Weights[at + 3 * args.RowLength]);
-            high.X += Dot(a, args.Weights[at + 4 * args.RowLength]);
-            high.Y += Dot(a, args.Weights[at + 5 * args.RowLength]);
-            high.Z += Dot(a, args.Weights[at + 6 * args.RowLength]);
-            high.W += Dot(a, args.Weights[at + 7 * args.RowLength]);
+            low.X += Half8.Dot(a, args.Weights[at]);
+            low.Y += Half8.Dot(a, args.Weights[at + args.RowLength]);
+            low.Z += Half8.Dot(a, args.Weights[at + 2 * args.RowLength]);
+            low.W += Half8.Dot(a, args.Weights[at + 3 * args.RowLength]);
+            high.X += Half8.Dot(a, args.Weights[at + 4 * args.RowLength]);
+            high.Y += Half8.Dot(a, args.Weights[at + 5 * args.RowLength]);
+            high.Z += Half8.Dot(a, args.Weights[at + 6 * args.RowLength]);
+            high.W += Half8.Dot(a, args.Weights[at + 7 * args.RowLength]);
         }
         args.C.Store(new GpuActivationByNumber(args.Activation), row, column, low, high);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Dot(Word4 a, Word4 b)
-    {
-        Float4 x = Half8.Low(a), y = Half8.Low(b), u = Half8.High(a), v = Half8.High(b);
-        return x.X * y.X + x.Y * y.Y + x.Z * y.Z + x.W * y.W + u.X * v.X + u.Y * v.Y + u.Z * v.Z + u.W * v.W;
     }
 
     /// <summary>Adds the splits of eight columns of a row and finishes them; one thread each.</summary>
@@ -296,7 +288,7 @@ internal static class HalfGemmKernels
     /// <summary>3x3 convolutions, and 1x1 with a stride.</summary>
     public static HalfFamily<HalfPatchesOperand, HalfImageStore> Patches { get; } = new("half patches", ImageSumKernel);
 
-    /// <summary>1x1 convolutions.</summary>
+    /// <summary>1x1 convolutions, and linear layers of tokens.</summary>
     public static HalfFamily<HalfRowsOperand, HalfImageStore> Pixels { get; } = new("half pixels", ImageSumKernel);
 
     /// <summary>Transposed convolutions.</summary>
@@ -314,9 +306,6 @@ internal static class HalfGemmKernels
         [.. Patches.Kernels, .. Pixels.Kernels, .. Shuffled.Kernels, .. PatchesToPlanes.Kernels, .. PixelsToPlanes.Kernels,
             ImageSumKernel, ShuffleSumKernel, PlanesSumKernel];
 
-    /// <summary>What the simulator runs in place of the kernels for tensor cores.</summary>
-    public static IEnumerable<GpuKernel> Emulated() =>
-        [.. Patches.Emulated, .. Pixels.Emulated, .. Shuffled.Emulated, .. PatchesToPlanes.Emulated, .. PixelsToPlanes.Emulated];
 }
 
 /// <summary>What a thread of <see cref="HalfGemmKernels"/> brings: up to four rows of pixels, its first chunk of weights.</summary>

@@ -6,9 +6,10 @@ using Tcm.Kernels.MatrixProduct;
 
 namespace Tcm.Kernels.HalfImages;
 
-// Everything but products on half-precision images (N,H,W,C): one thread a chunk of eight channels, loads and stores of 128 bits,
-// arithmetic in FP32. All are bound by memory, and neighbouring threads take neighbouring chunks, so that this form is the only
-// one; to and from planes (N,C,H,W) neighbours take neighbouring pixels, because the planes have four times as many accesses.
+// What a network does with half-precision images (N,H,W,C) besides products: one thread a chunk of eight channels, loads and
+// stores of 128 bits, arithmetic in FP32. All are bound by memory, and neighbouring threads take neighbouring chunks, so that this
+// form is the only one; to and from planes (N,C,H,W) neighbours take neighbouring pixels, because the planes have four times as
+// many accesses.
 internal static class HalfImageKernels
 {
     public static void FromPlanes(HalfPlanesArgs args)
@@ -153,16 +154,6 @@ internal static class HalfImageKernels
         args.Y[i] = value;
     }
 
-    public static void Add(HalfAddArgs args)
-    {
-        int i = Grid.IdxX * Group.DimX + Group.IdxX;
-        if (i < args.Count)
-        {
-            Word4 a = args.A[i], b = args.B[i];
-            args.Y[i] = Half8.Pack(Sum(Half8.Low(a), Half8.Low(b)), Sum(Half8.High(a), Half8.High(b)));
-        }
-    }
-
     /// <summary>C = K = Groups; weights are FP32, (R,S,C) with the channels of the chunks.</summary>
     public static void Depthwise(HalfDepthwiseArgs args)
     {
@@ -197,7 +188,7 @@ internal static class HalfImageKernels
     internal static Float4 Sum(Float4 a, Float4 b) => new(a.X + b.X, a.Y + b.Y, a.Z + b.Z, a.W + b.W);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Float4 Product(Float4 a, Float4 b) => new(a.X * b.X, a.Y * b.Y, a.Z * b.Z, a.W * b.W);
+    internal static Float4 Product(Float4 a, Float4 b) => new(a.X * b.X, a.Y * b.Y, a.Z * b.Z, a.W * b.W);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Float4 Mix(float t, Float4 a, Float4 b) => Tile4x4.Fma(1 - t, a, Tile4x4.Fma(t, b, default));
@@ -268,13 +259,11 @@ internal static class HalfImageKernels
 
     public static GpuKernel<HalfConcatArgs> ConcatKernel { get; } = new(Concat);
 
-    public static GpuKernel<HalfAddArgs> AddKernel { get; } = new(Add);
-
     public static GpuKernel<HalfDepthwiseArgs> DepthwiseKernel { get; } = new(Depthwise);
 
     public static IEnumerable<GpuKernel> All =>
         [FromPlanesKernel, ToPlanesKernel, NormalizePadKernel, AveragePoolKernel, NearestKernel, BilinearKernel, ConcatKernel,
-            AddKernel, DepthwiseKernel];
+            DepthwiseKernel];
 }
 
 /// <summary>Arguments of the conversions; Count chunks.</summary>
@@ -314,13 +303,6 @@ internal struct HalfConcatArgs
 {
     public ArrayView<Word4> A, B, Y;
     public int Count, Chunks, ChunksA, ChunksB, ChannelsA, ChannelsB;
-}
-
-/// <summary>Arguments of <see cref="HalfImageKernels.Add"/>.</summary>
-internal struct HalfAddArgs
-{
-    public ArrayView<Word4> A, B, Y;
-    public int Count;
 }
 
 /// <summary>Arguments of <see cref="HalfImageKernels.Depthwise"/>.</summary>

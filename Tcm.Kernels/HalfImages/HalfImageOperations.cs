@@ -5,12 +5,12 @@ using Tcm.Kernels.Resampling;
 namespace Tcm.Kernels.HalfImages;
 
 /// <summary>
-/// What a network's image part is made of, on images that stay in half precision with their channels last
-/// (<see cref="HalfShape"/>): half the memory traffic of floats, and rows of an implicit product that are copied as they lie. Sums
-/// are FP32. A slice of such images counts 32-bit words and begins on 16 bytes, as all storage does. There are no gradients.
-/// Thread-safe as far as its backend is.
+/// What a network is made of, on images that stay in half precision with their channels last (<see cref="HalfShape"/>), and on
+/// tokens, which are the pixels of such images: half the memory traffic of floats, and rows of a product that are copied as they
+/// lie. Sums are FP32. A slice of such images counts 32-bit words and begins on 16 bytes, as all storage does. There are no
+/// gradients. Thread-safe as far as its backend is.
 /// </summary>
-public abstract class HalfImageOperations
+public abstract partial class HalfImageOperations
 {
     // Only Tcm derives from it, so that members can be added.
     private protected HalfImageOperations() { }
@@ -83,14 +83,24 @@ public abstract class HalfImageOperations
         ConcatCore(shapeA, shapeB.C, a, b, y);
     }
 
-    /// <summary>a + b, which may be y.</summary>
-    public void Add(HalfShape shape, Slice a, Slice b, Slice y)
+    /// <summary>a + scale * b; y may be either.</summary>
+    /// <param name="shape">Shape of a and y.</param>
+    /// <param name="shapeB">The same, with one image for all of a's, with one pixel for all of an image's, or with both.</param>
+    /// <param name="a">The first operand.</param>
+    /// <param name="b">The second one.</param>
+    /// <param name="y">The result.</param>
+    /// <param name="scale">Factor of b.</param>
+    public void Add(HalfShape shape, HalfShape shapeB, Slice a, Slice b, Slice y, float scale = 1)
     {
-        const string op = "Add";
-        CheckImages(op, "a", shape, a);
-        CheckImages(op, "b", shape, b);
-        CheckImages(op, "y", shape, y);
-        AddCore(shape, a, b, y);
+        CheckPair("Add", shape, shapeB, a, b, y);
+        AddCore(shape, shapeB, a, b, y, scale);
+    }
+
+    /// <summary>a * b, with the shapes of <see cref="Add"/>.</summary>
+    public void Multiply(HalfShape shape, HalfShape shapeB, Slice a, Slice b, Slice y)
+    {
+        CheckPair("Multiply", shape, shapeB, a, b, y);
+        MultiplyCore(shape, shapeB, a, b, y);
     }
 
     /// <summary>Runs a convolution whose <see cref="PreparedConvolution.TakesHalfImages"/> is true.</summary>
@@ -142,10 +152,21 @@ public abstract class HalfImageOperations
 
     private protected abstract void ConcatCore(HalfShape shapeA, int channelsB, Slice a, Slice b, Slice y);
 
-    private protected abstract void AddCore(HalfShape shape, Slice a, Slice b, Slice y);
+    private protected abstract void AddCore(HalfShape shape, HalfShape shapeB, Slice a, Slice b, Slice y, float scale);
+
+    private protected abstract void MultiplyCore(HalfShape shape, HalfShape shapeB, Slice a, Slice b, Slice y);
 
     private protected abstract void ConvolveCore(PreparedConvolution convolution, ImageBatch input, HalfShape output, Slice x,
         Slice y, Slice? residual);
+
+    private static void CheckPair(string op, HalfShape shape, HalfShape shapeB, Slice a, Slice b, Slice y)
+    {
+        Check.That(shapeB.C == shape.C && (shapeB.N == shape.N || shapeB.N == 1)
+            && ((shapeB.H == shape.H && shapeB.W == shape.W) || shapeB is { H: 1, W: 1 }), $"{op}: a {shape}, b {shapeB}");
+        CheckImages(op, "a", shape, a);
+        CheckImages(op, "b", shapeB, b);
+        CheckImages(op, "y", shape, y);
+    }
 
     private static void CheckImages(string op, string name, HalfShape shape, Slice slice)
     {

@@ -2,7 +2,7 @@ namespace Tcm.Kernels.HalfImages;
 
 /// <summary>
 /// Images in half precision with their channels last: (N,H,W,C), C rounded up to a multiple of 8 so that a pixel begins on 16
-/// bytes. The channels added by rounding are 0, always.
+/// bytes. The channels added by rounding are 0, always. Tokens (B,L,C) lie in memory as images of one row of L pixels.
 /// </summary>
 public readonly record struct HalfShape(int N, int C, int H, int W)
 {

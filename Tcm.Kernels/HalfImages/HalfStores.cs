@@ -129,11 +129,7 @@ internal static class HalfStore
         }
         low = new Float4(function.Apply(low.X), function.Apply(low.Y), function.Apply(low.Z), function.Apply(low.W));
         high = new Float4(function.Apply(high.X), function.Apply(high.Y), function.Apply(high.Z), function.Apply(high.W));
-        if (left < 8)
-        {
-            low = new Float4(low.X, left > 1 ? low.Y : 0, left > 2 ? low.Z : 0, left > 3 ? low.W : 0);
-            high = new Float4(left > 4 ? high.X : 0, left > 5 ? high.Y : 0, left > 6 ? high.Z : 0, 0);
-        }
-        y[at] = Half8.Pack(low, high);
+        var chunk = Half8.First(left, low, high);
+        y[at] = Half8.Pack(chunk.Low, chunk.High);
     }
 }

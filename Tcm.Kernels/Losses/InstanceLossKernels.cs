@@ -25,7 +25,7 @@ internal static class InstanceLossKernels
         float a = 0, b = 0, c = 0, d = 0, kernel = 0, region = 0;
         for (int i = Group.IdxX; i < args.Pixels; i += GroupSize)
         {
-            region += Is(args.Regions[pixels + i], label) ? 1 : 0;
+            region += Is(args.Regions[pixels + i], label) ? 1f : 0f;
             if (Is(args.Kernels[pixels + i], label))
             {
                 kernel++;

@@ -37,7 +37,7 @@ internal readonly struct GpuDice : IGpuMapLoss
     public static float Slope(float p, float t, float m, float a, float b, float c)
     {
         float union = b + c + 1e-6f;
-        return 2 * m * (a / union - (t > 0 ? 1 : 0)) / union;
+        return 2 * m * (a / union - (t > 0 ? 1f : 0f)) / union;
     }
 }
 

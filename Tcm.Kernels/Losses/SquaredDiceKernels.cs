@@ -21,7 +21,7 @@ internal static class SquaredDiceKernels
         {
             if (args.M[i] > 0)
             {
-                float p = Sigmoid(args.Z[i]), t = args.T[i] > 0 ? 1 : 0;
+                float p = Sigmoid(args.Z[i]), t = args.T[i] > 0 ? 1f : 0f;
                 overlap += p * t;
                 union += p * p + t;
             }
@@ -57,7 +57,7 @@ internal static class SquaredDiceKernels
         {
             int image = i / args.Pixels;
             float overlap = args.Sums[image * Terms], union = args.Sums[image * Terms + 1], p = Sigmoid(args.Z[i]);
-            float slope = 2 * args.Weight / union * (2 * overlap / union * p - (args.T[i] > 0 ? 1 : 0)) * p * (1 - p);
+            float slope = 2 * args.Weight / union * (2 * overlap / union * p - (args.T[i] > 0 ? 1f : 0f)) * p * (1 - p);
             args.G[i] = args.M[i] > 0 ? slope : 0;
         }
     }

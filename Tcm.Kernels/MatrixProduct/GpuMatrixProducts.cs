@@ -1,5 +1,6 @@
 using ILGPU;
 using Tcm.Kernels.Gpu;
+using Tcm.Kernels.HalfImages;
 
 namespace Tcm.Kernels.MatrixProduct;
 
@@ -27,7 +28,10 @@ internal sealed class GpuMatrixProducts(GpuBackend backend) : MatrixProducts
     /// <summary>The version of products, and of weights prepared from now on; for the ladder benchmark and the tests.</summary>
     public GpuMatrixVersion Version { get; set; }
 
-    /// <summary>Tile of V3, negative to choose by shape; for the ladder benchmark and the tests.</summary>
+    /// <summary>
+    /// Tile of V3, and of rows in half precision, -1 to choose by shape; the latter know
+    /// <see cref="HalfGemmKernels.NoTile"/>, too. For the ladder benchmark and the tests.
+    /// </summary>
     public int TensorTile { get; set; } = -1;
 
     private Precision Precision => Version switch
@@ -98,6 +102,18 @@ internal sealed class GpuMatrixProducts(GpuBackend backend) : MatrixProducts
             B = matrix.Weights.Operand,
             C = Store(matrix.Weights.Bias, rows, n, y, residual),
         }, rows, n, k, 1, TensorTile);
+    }
+
+    /// <summary>Rows in half precision, their channels rounded up to eight, in and out.</summary>
+    internal void HalfLinear(PreparedMatrix matrix, int rows, Slice x, Slice y, Slice? residual)
+    {
+        Check.That(matrix is TensorMatrix { Weights.Precision: Precision.Fp16 }, $"Linear: rows in half precision, but not the weight");
+        var weights = ((TensorMatrix)matrix).Weights;
+        HalfGemmKernels.Pixels.Launch(backend, weights, new()
+        {
+            A = HalfConvolution.RowsOperand(x, rows, matrix.K),
+            C = HalfConvolution.Store(y, residual, weights.Bias.Cast<Float4>(), rows, matrix.N),
+        }, matrix.Activation, rows, matrix.N, TensorTile);
     }
 
     private static LinearStore Store(ArrayView<float> bias, int rows, int n, Slice y, Slice? residual) => new()
@@ -249,8 +265,10 @@ internal sealed class GpuMatrixProducts(GpuBackend backend) : MatrixProducts
         public TensorMatrix(GpuBackend backend, Precision precision, int n, int k, ReadOnlySpan<float> weight,
             ReadOnlySpan<float> bias, Activation activation) : base(n, k, activation)
         {
-            float[] w = weight.ToArray();
-            Weights = new TensorWeights(backend, precision, 1, n, k, bias, n, (_, j, i) => w[j * k + i]);
+            float[] w = weight.ToArray(), b = bias.ToArray();
+            // Rows in half precision take it eight values at a time.
+            Array.Resize(ref b, (n + 7) / 8 * 8);
+            Weights = new TensorWeights(backend, precision, 1, n, k, b, b.Length, (_, j, i) => w[j * k + i]);
         }
 
         public TensorWeights Weights { get; }

@@ -91,10 +91,6 @@ internal static class MatrixKernels
             .. TransposedA.Kernels, .. TransposedBoth.Kernels, .. TensorLinear.Kernels, .. TensorPlain.Kernels,
             .. TensorTransposedB.Kernels, .. TensorTransposedA.Kernels, .. TensorTransposedBoth.Kernels];
 
-    /// <summary>What the simulator runs in place of the kernels for tensor cores.</summary>
-    public static IEnumerable<GpuKernel> Emulated() =>
-        [.. TensorLinear.Emulated, .. TensorPlain.Emulated, .. TensorTransposedB.Emulated, .. TensorTransposedA.Emulated,
-            .. TensorTransposedBoth.Emulated];
 }
 
 /// <summary>Arguments of <see cref="MatrixKernels.Naive"/>.</summary>

@@ -10,11 +10,8 @@ internal struct TensorGroup
     /// <summary>The group's shared memory, in chunks of 16 bytes.</summary>
     public ArrayView<Word4> Shared;
 
-    /// <summary>Its address in the window of shared memory (CUDA only).</summary>
+    /// <summary>Its address in the window of shared memory.</summary>
     public uint Address;
-
-    /// <summary>The first chunk of the warp's part of the scratch memory (emulation only).</summary>
-    public int Scratch;
 
     public int Lane;
 }
@@ -26,16 +23,13 @@ internal struct RawChunk
 }
 
 /// <summary>
-/// The instructions of one number format that a block of <see cref="TensorGemmKernels"/> is made of. PTX has them for CUDA;
-/// <see cref="EmulatedTensorCores"/> is their definition in C#, which runs on the simulator.
+/// The instructions of one number format that a block of <see cref="TensorGemmKernels"/> is made of, in inline PTX. ILGPU's simulator
+/// cannot run them; the tests interpret the PTX.
 /// </summary>
 internal interface ITensorCore
 {
     /// <summary>Values along k in a chunk of 16 bytes.</summary>
     static abstract int ChunkValues { get; }
-
-    /// <summary>Chunks of shared memory that the core needs for itself, for each warp.</summary>
-    static abstract int ScratchChunks { get; }
 
     /// <summary>The address of the group's first shared array.</summary>
     static abstract uint SharedAddress();
@@ -68,6 +62,16 @@ internal interface ITensorCore
     static abstract void WaitForAll();
 }
 
+/// <summary>A format of 16 bits whose matrices can be turned as they are loaded.</summary>
+internal interface IHalfCore : ITensorCore
+{
+    /// <summary>
+    /// ldmatrix.x4.trans: as <see cref="ITensorCore.LoadMatrices"/>, but a lane gets column lane / 4 of rows 2 (lane % 4) and the
+    /// one behind it.
+    /// </summary>
+    static abstract Word4 LoadTransposed(TensorGroup group, int chunk);
+}
+
 /// <summary>The inline PTX of <see cref="ITensorCore"/>; sm_80, PTX ISA 7.0. Operands must be locals.</summary>
 internal static class TensorPtx
 {
@@ -85,6 +89,15 @@ internal static class TensorPtx
         Output<uint> x = default, y = default, z = default, w = default;
         Input<uint> at = address;
         CudaAsm.EmitRef("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];", ref x, ref y, ref z, ref w, ref at);
+        return new Word4(x.Value, y.Value, z.Value, w.Value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Word4 LoadTransposed(uint address)
+    {
+        Output<uint> x = default, y = default, z = default, w = default;
+        Input<uint> at = address;
+        CudaAsm.EmitRef("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];", ref x, ref y, ref z, ref w, ref at);
         return new Word4(x.Value, y.Value, z.Value, w.Value);
     }
 
@@ -113,8 +126,6 @@ internal static class TensorPtx
 internal readonly struct Tf32Core : ITensorCore
 {
     public static int ChunkValues => 4;
-
-    public static int ScratchChunks => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint SharedAddress() => TensorPtx.SharedAddress();
@@ -162,11 +173,9 @@ internal readonly struct Tf32Core : ITensorCore
 }
 
 /// <summary>IEEE half precision: mma.sync.m16n8k16.</summary>
-internal readonly struct Fp16Core : ITensorCore
+internal readonly struct Fp16Core : IHalfCore
 {
     public static int ChunkValues => 8;
-
-    public static int ScratchChunks => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint SharedAddress() => TensorPtx.SharedAddress();
@@ -186,6 +195,10 @@ internal readonly struct Fp16Core : ITensorCore
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Word4 LoadMatrices(TensorGroup group, int chunk) =>
         TensorPtx.LoadMatrices(group.Address + (uint)chunk * 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Word4 LoadTransposed(TensorGroup group, int chunk) =>
+        TensorPtx.LoadTransposed(group.Address + (uint)chunk * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float4 Multiply(TensorGroup group, Float4 c, Word4 a, uint b0, uint b1)
@@ -219,8 +232,6 @@ internal readonly struct Fp16Core : ITensorCore
 internal readonly struct Bf16Core : ITensorCore
 {
     public static int ChunkValues => 8;
-
-    public static int ScratchChunks => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint SharedAddress() => TensorPtx.SharedAddress();

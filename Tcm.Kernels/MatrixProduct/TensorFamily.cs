@@ -10,7 +10,7 @@ internal sealed class TensorFamily<TA, TB, TStore> : IProductFamily
     where TStore : struct, ITileStore
 {
     private readonly bool _activations, _training;
-    private readonly GpuKernel<TensorGemmArgs<TA, TB, TStore>>[] _kernels, _emulated;
+    private readonly GpuKernel<TensorGemmArgs<TA, TB, TStore>>[] _kernels;
 
     /// <summary>With activations, or (plain) without any; in training without half precision, in whose place TF32
     /// is taken, and with square tiles alone.</summary>
@@ -20,19 +20,14 @@ internal sealed class TensorFamily<TA, TB, TStore> : IProductFamily
         _activations = activations;
         _training = training;
         _kernels = [.. Instances<Tf32Core>(), .. training ? [] : Instances<Fp16Core>(), .. Instances<Bf16Core>()];
-        _emulated = [.. Instances<EmulatedTf32Core>(), .. training ? [] : Instances<EmulatedFp16Core>(),
-            .. Instances<EmulatedBf16Core>()];
     }
 
     public string Name { get; }
 
     public IReadOnlyList<(int M, int N)> Tiles => _training ? TensorTiles.Square : TensorTiles.Sizes;
 
-    /// <summary>Those for CUDA, in inline PTX.</summary>
+    /// <summary>All instantiations; in inline PTX.</summary>
     public IEnumerable<GpuKernel> Kernels => _kernels;
-
-    /// <summary>Those for the simulator, in C#.</summary>
-    public IEnumerable<GpuKernel> Emulated => _emulated;
 
     /// <summary>
     /// Queues the product of a (m,k) and b (k,n). <paramref name="tile"/> is an index into <see cref="Tiles"/>, or
@@ -56,7 +51,7 @@ internal sealed class TensorFamily<TA, TB, TStore> : IProductFamily
         args.Activation = (int)activation;
         int format = precision == Precision.Bf16 && _training ? 1 : precision - Precision.Tf32;
         int index = format * Tiles.Count + plan.Tile;
-        var kernel = (backend.IsSimulator ? _emulated : _kernels)[index];
+        var kernel = _kernels[index];
         var (each, splits) = ProductPlan.Cut(args.Steps, plan.Splits);
         var size4 = (args.TilesM * size.M / 4, args.TilesN * size.N / 4);
         backend.Tuner?.Begin();

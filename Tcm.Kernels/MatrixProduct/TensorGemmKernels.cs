@@ -80,9 +80,8 @@ internal static class TensorGemmKernels
         int thread = Group.IdxX, lane = thread % 32, warp = thread / 32;
         var group = new TensorGroup
         {
-            Shared = SharedMemory.Allocate<Word4>(Stages * 4 * (TTile.M + TTile.N) + TCore.ScratchChunks * (TTile.Threads / 32)),
+            Shared = SharedMemory.Allocate<Word4>(Stages * 4 * (TTile.M + TTile.N)),
             Address = TCore.SharedAddress(),
-            Scratch = Stages * 4 * (TTile.M + TTile.N) + TCore.ScratchChunks * warp,
             Lane = lane,
         };
         int block = Grid.IdxX;

@@ -123,6 +123,10 @@ public sealed class Linear : IDisposable
         {
             throw new ShapeException($"Linear: residual {residual.Shape}, result {shape}");
         }
+        if (x.Format == TensorFormat.HalfTokens)
+        {
+            return Functional.HalfLinear(_prepared, x, residual, shape);
+        }
         var y = new Tensor(x.Backend, shape);
         x.Backend.MatrixProduct.Linear(_prepared, checked((int)(x.Length / _prepared.K)), x.Data, y.Data, residual?.Data);
         return y;

@@ -19,10 +19,17 @@ public static partial class Functional
         {
             throw new ShapeException($"{op}: qkv {qkv.Shape} cannot be divided into q, k, v of {heads} heads");
         }
-        var y = new Tensor(qkv.Backend, [batch, tokens, width]);
-        var data = qkv.Data;
         var shape = new AttentionShape(batch, heads, tokens, tokens, width / heads, 1 / MathF.Sqrt(width / heads), causal,
             3 * width, 3 * width, 3 * width);
+        if (IsTokens(qkv))
+        {
+            using var scope = TensorScope.Begin();
+            // Widths that no trained model has: parts of a row would begin within a chunk of eight halves.
+            return scope.Keep(width % 8 == 0 ? HalfAttention(shape, qkv, qkv, width, 2 * width)
+                : ToHalfTokens(PackedAttention(ToFloat(qkv), heads, causal)));
+        }
+        var y = new Tensor(qkv.Backend, [batch, tokens, width]);
+        var data = qkv.Data;
         qkv.Backend.Attention.Forward(shape, data, data.Part(width, data.Length - width),
             data.Part(2 * width, data.Length - 2 * width), y.Data);
         if (Tape.Of(qkv) is { } tape)
@@ -46,9 +53,15 @@ public static partial class Functional
         {
             throw new ShapeException($"{op}: q {q.Shape}, kv {kv.Shape}, {heads} heads");
         }
-        var y = new Tensor(q.Backend, q.Shape);
         var shape = new AttentionShape(q.Shape[0], heads, q.Shape[1], kv.Shape[1], width / heads,
             1 / MathF.Sqrt(width / heads), false, width, 2 * width, 2 * width);
+        if (IsTokens(q) && IsTokens(kv))
+        {
+            using var scope = TensorScope.Begin();
+            return scope.Keep(width % 8 == 0 ? HalfAttention(shape, q, kv, 0, width)
+                : ToHalfTokens(CrossAttention(ToFloat(q), ToFloat(kv), heads)));
+        }
+        var y = new Tensor(q.Backend, q.Shape);
         q.Backend.Attention.Forward(shape, q.Data, kv.Data, kv.Data.Part(width, kv.Length - width), y.Data);
         if (Tape.Of(q, kv) is { } tape)
         {

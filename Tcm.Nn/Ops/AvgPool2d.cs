@@ -23,10 +23,14 @@ public static partial class Functional
         return y;
     }
 
-    /// <summary>Mean over the pixels of x (N,C,H,W): (N,C).</summary>
+    /// <summary>Mean over the pixels of x (N,C,H,W): (N,C), tokens.</summary>
     public static Tensor GlobalMean(Tensor x)
     {
         Rank("GlobalMean", x, 4, "(N,C,H,W)");
+        if (IsHalf(x))
+        {
+            return HalfGlobalMean(x);
+        }
         var s = x.Shape;
         var y = new Tensor(x.Backend, [s[0], s[1]]);
         x.Backend.Reduction.Mean(s[0] * s[1], s[2] * s[3], 1, x.Data, y.Data);

@@ -6,7 +6,9 @@ namespace Tcm.Nn;
 
 public static partial class Functional
 {
-    /// <summary>a + b; b has a's shape, or the shape of a's last axes and is repeated over the first ones.</summary>
+    /// <summary>
+    /// a + b; b has a's shape, or the shape of a's last axes (behind axes of 1 or not) and is repeated over the first ones.
+    /// </summary>
     public static Tensor Add(Tensor a, Tensor b) => Binary(BinaryOp.Add, a, b);
 
     /// <summary>a - b, with the repetition of <see cref="Add"/>.</summary>
@@ -22,6 +24,10 @@ public static partial class Functional
         if (a.Shape != b.Shape)
         {
             throw new ShapeException($"AddScaled: a {a.Shape}, b {b.Shape}");
+        }
+        if (a.Format != TensorFormat.Float)
+        {
+            return HalfAddScaled(a, b, scale);
         }
         var y = new Tensor(a.Backend, a.Shape);
         a.Backend.Elementwise.AddScaled(scale, a.Data, b.Data, y.Data);
@@ -61,6 +67,10 @@ public static partial class Functional
         {
             throw new ShapeException($"{op}: x {x.Shape}, v {v.Shape}");
         }
+        if (IsTokens(x))
+        {
+            return HalfAddToTokens(x, v);
+        }
         var y = new Tensor(x.Backend, x.Shape);
         long image = (long)tokens * width;
         for (int b = 0; b < batch; b++)
@@ -98,9 +108,9 @@ public static partial class Functional
     private static Tensor Binary(BinaryOp op, Tensor a, Tensor b)
     {
         SameBackend(op.ToString(), a, b);
-        if (op == BinaryOp.Add && IsHalf(a))
+        if (a.Format != TensorFormat.Float)
         {
-            return HalfAdd(a, b);
+            return HalfBinary(op, a, b);
         }
         if (!IsTail(a.Shape, b.Shape))
         {
@@ -157,15 +167,19 @@ public static partial class Functional
         return y;
     }
 
+    /// <summary>Whether b has the last axes of a; first axes of 1 do not count.</summary>
     private static bool IsTail(Shape a, Shape b)
     {
-        for (int i = 1; i <= b.Rank; i++)
+        int axes = b.Rank;
+        while (axes > 0 && b[-axes] == 1)
         {
-            if (i > a.Rank || a[-i] != b[-i])
-            {
-                return false;
-            }
+            axes--;
         }
-        return true;
+        bool tail = b.Rank <= a.Rank;
+        for (int i = 1; tail && i <= axes; i++)
+        {
+            tail = a[-i] == b[-i];
+        }
+        return tail;
     }
 }

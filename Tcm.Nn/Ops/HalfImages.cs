@@ -1,41 +1,11 @@
-using Tcm.Kernels;
-using Tcm.Kernels.HalfImages;
 using Tcm.Kernels.Resampling;
 
 namespace Tcm.Nn;
 
-/// <summary>Half-precision images: the way in and out, and what the operations on images do with them. No gradients.</summary>
+// Half-precision images: what the operations on images do with them. No gradients.
 public static partial class Functional
 {
-    /// <summary>An image (N,C,H,W) in half precision, rounded; itself if it is so already.</summary>
-    /// <exception cref="DeviceException">The backend keeps no images in half precision.</exception>
-    public static Tensor ToHalfImage(Tensor x)
-    {
-        if (x.Format == TensorFormat.HalfImage)
-        {
-            return x;
-        }
-        var y = new Tensor(x.Backend, x.Shape, TensorFormat.HalfImage);
-        HalfOf(x.Backend).FromPlanes(y.HalfShape, x.Data, y.RawData);
-        return y;
-    }
-
-    /// <summary>The values as floats; the tensor itself if it has them so.</summary>
-    public static Tensor ToFloat(Tensor x)
-    {
-        if (x.Format == TensorFormat.Float)
-        {
-            return x;
-        }
-        var y = new Tensor(x.Backend, x.Shape);
-        HalfOf(x.Backend).ToPlanes(x.HalfShape, x.RawData, y.Data);
-        return y;
-    }
-
     private static bool IsHalf(Tensor x) => x.Format == TensorFormat.HalfImage;
-
-    private static HalfImageOperations HalfOf(Backend backend) => backend.HalfImages
-        ?? throw new DeviceException($"{backend.Name}: images are kept in half precision on CUDA in Fp16 only");
 
     private static Tensor HalfAvgPool2d(Tensor x, int kernel)
     {
@@ -87,17 +57,6 @@ public static partial class Functional
         {
             y = Concat(y, HalfInterpolate(x, height, width, mode));
         }
-        return y;
-    }
-
-    private static Tensor HalfAdd(Tensor a, Tensor b)
-    {
-        if (a.Shape != b.Shape || !(IsHalf(a) && IsHalf(b)))
-        {
-            throw new ShapeException($"Add: a {a.Shape} {a.Format}, b {b.Shape} {b.Format}");
-        }
-        var y = new Tensor(a.Backend, a.Shape, TensorFormat.HalfImage);
-        HalfOf(a.Backend).Add(a.HalfShape, a.RawData, b.RawData, y.RawData);
         return y;
     }
 }

@@ -16,15 +16,6 @@ public static partial class Functional
         return y;
     }
 
-    /// <summary>Tokens (B,h*w,C) as an image (B,C,h,w).</summary>
-    public static Tensor TokensToImage(Tensor tokens, int h, int w)
-    {
-        Rank("TokensToImage", tokens, 3, "(B,h*w,C)");
-        using var scope = TensorScope.Begin();
-        var planes = Transpose(tokens);
-        return scope.Keep(planes.Reshape([tokens.Shape[0], tokens.Shape[2], h, w]));
-    }
-
     /// <summary>Concatenates along axis 1; the other axes are equal.</summary>
     public static Tensor Concat(Tensor a, Tensor b)
     {
@@ -46,12 +37,13 @@ public static partial class Functional
         {
             return HalfConcat(a, b, new Shape(sizes));
         }
-        using var converted = IsHalf(b) ? ToFloat(b) : null;
+        HasRows(op, a);
+        using var converted = a.Format == b.Format ? null : IsTokens(a) ? ToHalfTokens(b) : ToFloat(b);
         b = converted ?? b;
-        var y = new Tensor(a.Backend, new Shape(sizes));
-        long runA = a.Length / s[0], runB = b.Length / s[0];
-        a.Backend.Indexing.CopyRuns(s[0], runA, a.Data, runA, y.Data, runA + runB);
-        a.Backend.Indexing.CopyRuns(s[0], runB, b.Data, runB, y.Data.Part(runA, y.Length - runA), runA + runB);
+        var y = new Tensor(a.Backend, new Shape(sizes), a.Format);
+        long runA = a.Words / s[0], runB = b.Words / s[0];
+        a.Backend.Indexing.CopyRuns(s[0], runA, a.RawData, runA, y.RawData, runA + runB);
+        a.Backend.Indexing.CopyRuns(s[0], runB, b.RawData, runB, y.RawData.Part(runA, y.Words - runA), runA + runB);
         if (Tape.Of(a, b) is { } tape)
         {
             bool wantsA = a.RequiresGradient, wantsB = b.RequiresGradient;
@@ -69,11 +61,12 @@ public static partial class Functional
         {
             throw new ShapeException($"Narrow: entries [{start}, {start}+{count}) of axis 1 of {x.Shape}");
         }
+        HasRows("Narrow", x);
         int[] sizes = x.Shape.ToArray();
-        long image = x.Length / sizes[0], row = image / sizes[1];
+        long image = x.Words / sizes[0], row = image / sizes[1];
         sizes[1] = count;
-        var y = new Tensor(x.Backend, new Shape(sizes));
-        x.Backend.Indexing.CopyRuns(sizes[0], row * count, x.Data.Part(row * start, x.Length - row * start), image, y.Data,
+        var y = new Tensor(x.Backend, new Shape(sizes), x.Format);
+        x.Backend.Indexing.CopyRuns(sizes[0], row * count, x.RawData.Part(row * start, x.Words - row * start), image, y.RawData,
             row * count);
         if (Tape.Of(x) is { } tape)
         {
@@ -85,8 +78,8 @@ public static partial class Functional
     /// <summary>x repeated over a new first axis: (count, ...).</summary>
     public static Tensor Repeat(Tensor x, int count)
     {
-        var y = new Tensor(x.Backend, [count, .. x.Shape.ToArray()]);
-        x.Backend.Indexing.CopyRuns(count, x.Length, x.Data, 0, y.Data, x.Length);
+        var y = new Tensor(x.Backend, [count, .. x.Shape.ToArray()], x.Format);
+        x.Backend.Indexing.CopyRuns(count, x.Words, x.RawData, 0, y.RawData, x.Words);
         var shape = x.Shape;
         Tape.Of(x)?.Add("Repeat", y, [x], dy => [Sum(dy, 1, count, checked((int)shape.Length), shape)]);
         return y;

@@ -14,6 +14,10 @@ public static partial class Functional
         {
             throw new ShapeException($"LayerNorm: x {x.Shape}, gamma {gamma.Shape}, beta {beta.Shape}");
         }
+        if (IsTokens(x))
+        {
+            return HalfLayerNorm(x, gamma, beta, eps);
+        }
         var y = new Tensor(x.Backend, x.Shape);
         x.Backend.Normalization.LayerNorm(checked((int)(x.Length / columns)), columns, eps, x.Data, gamma.Data, beta.Data,
             y.Data);
@@ -35,6 +39,27 @@ public static partial class Functional
             RecordL2Normalize(tape, x, y, eps);
         }
         return y;
+    }
+
+    /// <summary>
+    /// The cosine of each row of x (B,N,C) and its batch's row of t (B,1,C): (B,1,N), always floats, from lengths and products in
+    /// FP32. A length below <paramref name="eps"/> counts as that.
+    /// </summary>
+    public static Tensor Cosine(Tensor t, Tensor x, float eps = 1e-12f)
+    {
+        const string op = "Cosine";
+        SameBackend(op, t, x);
+        Rank(op, x, 3, "(B,N,C)");
+        if (t.Shape != new Shape(x.Shape[0], 1, x.Shape[2]))
+        {
+            throw new ShapeException($"{op}: t {t.Shape}, x {x.Shape}");
+        }
+        if (IsTokens(t) && IsTokens(x))
+        {
+            return HalfCosine(t, x, eps);
+        }
+        using var scope = TensorScope.Begin();
+        return scope.Keep(MatMul(L2Normalize(t, eps), L2Normalize(x, eps), transposeB: true));
     }
 
     /// <summary>Softmax over the last axis.</summary>

@@ -48,6 +48,7 @@ public sealed class GradientCheckTests
         ["Gelu"] = new([[3, 7]], x => Functional.Activate(x[0], Activation.Gelu)),
         ["Sigmoid"] = new([[3, 7]], x => Functional.Activate(x[0], Activation.Sigmoid)),
         ["Add"] = new([[3, 7], [7]], x => Functional.Add(x[0], x[1])),
+        ["Add, one image to all"] = new([[2, 3, 2, 4], [1, 3, 2, 4]], x => Functional.Add(x[0], x[1])),
         ["Add, gradients that meet"] = new([[3, 7], [3, 7]], x =>
         {
             var shared = Functional.Affine(x[0], 2);
@@ -58,6 +59,7 @@ public sealed class GradientCheckTests
         ["Multiply"] = new([[3, 7], [7]], x => Functional.Multiply(x[0], x[1])),
         ["AddScaled"] = new([[3, 7], [3, 7]], x => Functional.AddScaled(x[0], x[1], 0.7f)),
         ["Affine"] = new([[3, 7]], x => Functional.Affine(x[0], -1.3f, 0.4f)),
+        ["Cosine"] = new([[2, 1, 5], [2, 3, 5]], x => Functional.Cosine(x[0], x[1])),
         ["AddToTokens"] = new([[2, 3, 5], [2, 5]], x => Functional.AddToTokens(x[0], x[1])),
         ["AddToChannels"] = new([[2, 3, 4, 5], [3]], x => Functional.AddToChannels(x[0], x[1])),
         ["Exp"] = new([[1]], x => Functional.Exp(x[0])),
@@ -70,6 +72,7 @@ public sealed class GradientCheckTests
         ["AvgPool2d"] = new([[2, 3, 5, 6]], x => Functional.AvgPool2d(x[0], 2)),
         ["GlobalMean"] = new([[2, 3, 4, 5]], x => Functional.GlobalMean(x[0])),
         ["Transpose"] = new([[2, 3, 5]], x => Functional.Transpose(x[0])),
+        ["ImageToTokens"] = new([[2, 4, 2, 3]], x => Functional.ImageToTokens(x[0])),
         ["TokensToImage"] = new([[2, 6, 4]], x => Functional.TokensToImage(x[0], 2, 3)),
         ["Concat"] = new([[2, 3, 4], [2, 2, 4]], x => Functional.Concat(x[0], x[1])),
         ["Narrow"] = new([[2, 5, 3]], x => Functional.Narrow(x[0], 1, 3)),
@@ -113,7 +116,8 @@ public sealed class GradientCheckTests
     public void Every_operation_has_a_check()
     {
         // Half precision is for inference alone.
-        string[] without = [nameof(Functional.Activate), nameof(Functional.ToHalfImage), nameof(Functional.ToFloat)];
+        string[] without = [nameof(Functional.Activate), nameof(Functional.ToHalfImage), nameof(Functional.ToHalfTokens),
+            nameof(Functional.ToFloat)];
         var operations = typeof(Functional).GetMethods().Where(m => m.ReturnType == typeof(Tensor)).Select(m => m.Name).Except(without);
         Assert.All(operations, name => Assert.Contains(Checks.Keys, key => key.Split(' ', ',')[0] == name));
     }

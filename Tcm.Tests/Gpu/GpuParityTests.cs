@@ -1,5 +1,3 @@
-using ILGPU;
-using ILGPU.Runtime.CPU;
 using Tcm.Kernels;
 using Tcm.Kernels.Attention;
 using Tcm.Kernels.Convolution;
@@ -11,13 +9,14 @@ using Tcm.Kernels.Normalization;
 using Tcm.Kernels.Pooling;
 using Tcm.Kernels.Reduction;
 using Tcm.Kernels.Resampling;
+using Tcm.Tests.Gpu.Ptx;
 using Tcm.Tests.Kernels.Cases;
 
 namespace Tcm.Tests.Gpu;
 
 /// <summary>
-/// Every version of every GPU kernel against the reference loops: small shapes on ILGPU's simulator, which runs the C# of
-/// the kernels with one OS thread for each GPU thread, and all shapes on a CUDA device where there is one.
+/// Every version of every GPU kernel against the reference loops: small shapes on the simulator, which interprets the PTX that a GPU
+/// would load (<see cref="PtxMachine"/>), and all shapes on a CUDA device where there is one.
 /// </summary>
 [Collection(SimulatorCollection.Name)]
 public sealed class GpuParityTests
@@ -32,9 +31,7 @@ public sealed class GpuParityTests
         {
             foreach (string family in KernelCases.Families.Keys)
             {
-                // TensorProductTests has tensor cores on the simulator, where every instruction costs its barriers.
-                foreach (string version in VersionsOf(family)
-                    .Where(v => device != "simulator" || !(IsTensor(v) || IsRepeated(family, v))))
+                foreach (string version in VersionsOf(family).Where(v => device != "simulator" || !IsRepeated(family, v)))
                 {
                     data.Add(device, family, version);
                 }
@@ -140,29 +137,20 @@ public sealed class GpuParityTests
         });
     }
 
-    internal static GpuBackend Open(string device)
+    internal static GpuBackend Open(string device, Precision precision = Precision.Fp32)
     {
         if (device == "simulator")
         {
-            return Simulator();
+            return Simulator(precision);
         }
         Assert.SkipUnless(Devices.List().Any(d => d.Name == device), $"no device {device}");
-        return (GpuBackend)Devices.Open(device);
+        return (GpuBackend)Devices.Open(device, precision: precision);
     }
 
-    /// <summary>
-    /// One multiprocessor of 256 threads, as many as a group has. The simulator runs the methods themselves; what ILGPU makes of
-    /// them is thrown away, so that optimising it, seconds for each of the large kernels, would be for nothing. Kernels without
-    /// barriers run on one thread.
-    /// </summary>
-    internal static GpuBackend Simulator(Precision precision = Precision.Fp32)
-    {
-        var context = Context.Create(b => b.CPU(new CPUDevice(32, 8, 1)).Optimize(OptimizationLevel.O0).EnableAlgorithms());
-        return new GpuBackend("simulator", context.GetCPUDevice(0).CreateCPUAccelerator(context), context, precision,
-            new OneThreadLoader());
-    }
+    /// <summary>Runs kernels as their PTX.</summary>
+    internal static GpuBackend Simulator(Precision precision = Precision.Fp32) => PtxLoader.Open(precision);
 
-    private static string[] VersionsOf(string family) => family switch
+    internal static string[] VersionsOf(string family) => family switch
     {
         "Convolution" => Enum.GetNames<GpuConvolutionVersion>(),
         "ConvolutionTraining" => [.. Enum.GetNames<GpuConvolutionVersion>().Where(v => PrecisionOf(v) != Precision.Fp16)],
@@ -172,12 +160,10 @@ public sealed class GpuParityTests
         _ => Enum.GetNames<GpuVersion>(),
     };
 
-    private static bool IsTensor(string version) => PrecisionOf(version) != Precision.Fp32;
-
-    private static bool IsHalf(string version) =>
+    internal static bool IsHalf(string version) =>
         version is nameof(GpuConvolutionVersion.Half) or nameof(GpuConvolutionVersion.HalfNaive);
 
-    private static Precision PrecisionOf(string version) => IsHalf(version) ? Precision.Fp16
+    internal static Precision PrecisionOf(string version) => IsHalf(version) ? Precision.Fp16
         : Enum.TryParse(version, out Precision precision) ? precision : Precision.Fp32;
 
     /// <summary>Training has three operations a shape, and at sizes for the simulator its default is the 64x64 block.</summary>
@@ -206,7 +192,7 @@ public sealed class GpuParityTests
     }
 
     /// <summary>The largest relative error of rounding a factor.</summary>
-    private static double Unit(Precision precision) => precision switch
+    internal static double Unit(Precision precision) => precision switch
     {
         Precision.Fp32 => 0,
         Precision.Bf16 => Math.Pow(2, -8),
@@ -217,7 +203,7 @@ public sealed class GpuParityTests
     /// Factors with relative errors of up to <paramref name="unit"/>, equally distributed, move a sum of products by 0.8 units
     /// of its size (standard deviation); ten times that is allowed. Results in half precision are rounded once more.
     /// </summary>
-    private static string? Mismatch(KernelCase kernelCase, float[] actual, double unit, bool roundsResult)
+    internal static string? Mismatch(KernelCase kernelCase, float[] actual, double unit, bool roundsResult)
     {
         float[] expected = KernelCases.Expected(kernelCase);
         double rounding = 8 * unit * Math.Max(1, Math.Sqrt(expected.Average(e => (double)e * e)));

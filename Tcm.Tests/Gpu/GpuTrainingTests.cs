@@ -1,7 +1,6 @@
 using Tcm.Detect.Training;
 using Tcm.Kernels;
 using Tcm.Kernels.Cpu;
-using Tcm.Kernels.Gpu;
 using Tcm.Tests.Training;
 
 namespace Tcm.Tests.Gpu;
@@ -23,12 +22,6 @@ public sealed class GpuTrainingTests : IDisposable
     public void A_step_is_that_of_the_cpu(string device, string head)
     {
         using var gpu = GpuParityTests.Open(device);
-        if (device == "simulator")
-        {
-            // Tiles, whose every step waits at a barrier, would take minutes; GpuParityTests has them one by one.
-            GpuParityTests.Choose(gpu, "Convolution", nameof(GpuVersion.Naive));
-            GpuParityTests.Choose(gpu, "MatrixProduct", nameof(GpuVersion.Naive));
-        }
         using var cpu = new CpuBackend(2);
         var actual = Step(gpu, head);
         var expected = Step(cpu, head);

@@ -4,7 +4,6 @@ using Tcm.Kernels.Convolution;
 using Tcm.Kernels.Cpu;
 using Tcm.Kernels.Gpu;
 using Tcm.Kernels.HalfImages;
-using Tcm.Kernels.MatrixProduct;
 using Tcm.Kernels.Resampling;
 using Tcm.Nn;
 using Tcm.Tests.Checkpoints;
@@ -31,7 +30,7 @@ public sealed class HalfImageTests
         (new(11, 11, 3, 3, 2, 1, 11), new(2, 5, 6), true),
     ];
 
-    /// <summary>Kinds of convolutions, tiles and parts of k, each once: every kernel takes seconds to begin on the simulator.</summary>
+    /// <summary>Kinds of convolutions, tiles and parts of k.</summary>
     public static TheoryData<int, int, int> Blocks => new()
     {
         { Pixels, 2, 1 }, { Patches, 0, 1 }, { Strided, 1, 2 }, { Few, 2, 1 },
@@ -45,8 +44,7 @@ public sealed class HalfImageTests
         ((GpuConvolution)backend.Convolution).TensorTile = tile;
         backend.ForcedSplits = splits;
         Compare(backend, convolutions[kind], Activation.Relu);
-        Assert.Contains(backend.LoadedKernels, k => KernelCatalog.Emulated.Contains(k)
-            && k.Method.Name == nameof(HalfGemmKernels.Layer));
+        Assert.Contains(backend.LoadedKernels, k => k.Method.Name == nameof(HalfGemmKernels.Layer));
         Assert.Equal(splits > 1, backend.LoadedKernels.Any(k => k.Method.Name == nameof(HalfGemmKernels.Sum)));
     }
 
@@ -130,14 +128,12 @@ public sealed class HalfImageTests
     [InlineData("fce")]
     public void A_network_stays_in_half_precision(string head)
     {
-        // The text branch once; without it the simulator is done sooner.
+        // The text branch once.
         var config = head == "db" ? ConfigVariationTests.Variations["tiny"]
             : ConfigVariationTests.Variations["plain"] with { Head = head };
         using var weights = new FormulaWeights(config);
         using var cpu = new CpuBackend(1);
-        using var gpu = Half(GpuConvolutionVersion.HalfNaive);
-        ((GpuMatrixProducts)gpu.MatrixProduct).Version = GpuMatrixVersion.Naive;
-        ((Tcm.Kernels.Attention.GpuAttention)gpu.Attention).Version = Tcm.Kernels.Attention.GpuAttentionVersion.Naive;
+        using var gpu = Half(GpuConvolutionVersion.Auto);
         float[] picture = KernelCase.Values(3 * 32 * 64, 7);
         var recorder = new FormatRecorder();
         float[] expected = Run(cpu, null), actual = Run(gpu, recorder);
@@ -145,6 +141,10 @@ public sealed class HalfImageTests
         double error = expected.Zip(actual, (e, a) => Math.Abs((double)e - a)).Max();
         Assert.True(error <= 0.01 * range, $"differs by {error}, range {range}");
         Assert.All(["input", "x0", "x1", "x2", "x3"], name => Assert.Equal(TensorFormat.HalfImage, recorder.Formats[name]));
+        if (head == "db")
+        {
+            Assert.All(["g", "cc", "t", "dt", "t2"], name => Assert.Equal(TensorFormat.HalfTokens, recorder.Formats[name]));
+        }
         if (head == "pan")
         {
             // The third of a size is a replay; its input is copied as it lies.

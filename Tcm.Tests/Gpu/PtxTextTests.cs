@@ -46,6 +46,8 @@ public sealed class PtxTextTests
     [InlineData("mov.b64 %rd1, __local_depot3;", "local memory")]
     [InlineData("\tld.local.f32 %f1, [%rd1];", "local memory")]
     [InlineData("tanh.approx.ftz.f32 %f1, %f2;", "tanh")]
+    [InlineData("selp.b32 %f1, 0f00000001, 0f00000000, %p1;", "0f00000001")]
+    [InlineData("mov.f32 %f1, 0fFFFFFFFE;", "0fFFFFFFFE")]
     [InlineData(".shared .align 16 .b8 a[32768];\n.shared .align 4 .b32 b[4097];", "49156 bytes")]
     public void Lint_finds(string ptx, string expected) =>
         Assert.Contains(expected, Assert.Single(PtxLint.Check(ptx)), StringComparison.Ordinal);
@@ -53,7 +55,8 @@ public sealed class PtxTextTests
     [Fact]
     public void Lint_accepts_sound_text()
     {
-        Assert.Empty(PtxLint.Check("\tbra L_1;\n.shared .align 16 .b8 a[49152];\nld.shared.f32 %f1, [%rd1];"));
+        Assert.Empty(PtxLint.Check("\tbra L_1;\n.shared .align 16 .b8 a[49152];\nld.shared.f32 %f1, [%rd1];\nmov.f32 %f2, 0f00000000;"
+            + "mov.f32 %f3, 0fFF800000;"));
         Assert.Equal(2, PtxLint.Count("\tld.shared.v4.f32 a;\n\tld.shared.f32 b;\n\tst.shared.f32 c;", "ld.shared"));
     }
 }

@@ -1,8 +1,8 @@
 namespace Tcm.Tests.Gpu;
 
 /// <summary>
-/// Tests on ILGPU's simulator, one OS thread for each GPU thread wherever a kernel has barriers. They run one at a time, beside
-/// the other tests: two blocks of 256 threads at once would make each other's barriers slow.
+/// Tests that run kernels as PTX. One at a time, beside the other tests: each works its processor to capacity, and they compile the
+/// same kernels.
 /// </summary>
 [CollectionDefinition(Name)]
 public sealed class SimulatorCollection

@@ -1,12 +1,11 @@
 using Tcm.Kernels;
 using Tcm.Kernels.Attention;
-using Tcm.Kernels.Gpu;
 using Tcm.Tests.Kernels.Cases;
 
 namespace Tcm.Tests.Gpu;
 
 /// <summary>
-/// Attention on emulated tensor cores. Queries and keys of six bits make exact scores; values of six bits leave the weights,
+/// Attention on tensor cores. Queries and keys of six bits make exact scores; values of six bits leave the weights,
 /// rounded to the format, as the only error: one unit of a weight, weights that sum to 1, values of up to 1, in the result and in
 /// its divisor.
 /// </summary>
@@ -44,7 +43,7 @@ public sealed class TensorAttentionTests
             double expected = Expected(shape, q, kv, i);
             Assert.True(Math.Abs(actual[i] - expected) <= 2 * unit + 1e-5, $"value {i} is {actual[i]}, expected {expected}");
         }
-        Assert.Contains(Assert.Single(backend.LoadedKernels), KernelCatalog.Emulated);
+        Assert.Same(TensorAttentionKernels.Of(precision), Assert.Single(backend.LoadedKernels));
     }
 
     private static double Expected(AttentionShape s, float[] q, float[] kv, int i)
