@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using Tcm.Kernels;
-using Tcm.Kernels.Gpu;
 using Tcm.Tests.Kernels.Cases;
 
 namespace Tcm.Tests.Gpu.Ptx;
