@@ -79,6 +79,7 @@ public sealed partial class DocCommandTests(DocSandbox sandbox) : IClassFixture<
         ("dotnet add package SkiaSharp", ".ci/packages.sh", "Include=\"SkiaSharp\""),
         ("dotnet add package SkiaSharp.NativeAssets.Linux.NoDependencies", ".ci/packages.sh", "SkiaSharp.NativeAssets.Linux.NoDependencies"),
         (".ci/run", ".ci/run", "set -e"),
+        (".ci/arm64", ".ci/arm64", "qemu-aarch64-static"),
     ];
 
     public static TheoryData<string> Commands => [.. DocCommand.All.Select(c => c.ToString()).Distinct()];
