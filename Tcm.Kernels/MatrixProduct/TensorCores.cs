@@ -43,7 +43,7 @@ internal interface ITensorCore
     /// </summary>
     static abstract Word4 LoadMatrices(TensorGroup group, int chunk);
 
-    /// <summary>mma.sync.m16n8: c + a b over 32 bytes along k, laid out as <see cref="MmaFragments"/> says.</summary>
+    /// <summary>mma.sync.m16n8: c + a b over 32 bytes along k; PTX ISA, "Matrix Fragments for mma.m16n8k8" (TF32), "... m16n8k16".</summary>
     static abstract Float4 Multiply(TensorGroup group, Float4 c, Word4 a, uint b0, uint b1);
 
     /// <summary>Starts to copy chunk <paramref name="from"/> of the source to chunk <paramref name="to"/> of the group.</summary>

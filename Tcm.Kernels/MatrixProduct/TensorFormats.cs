@@ -10,8 +10,7 @@ internal struct Word4(uint x, uint y, uint z, uint w)
     public uint X = x, Y = y, Z = z, W = w;
 }
 
-/// <summary>Rounding to the formats of tensor cores, in C#: for weights packed on the host and for the emulation,
-/// which ILGPU compiles.</summary>
+/// <summary>Rounding to the formats of tensor cores, in C#: for weights packed on the host.</summary>
 internal static class TensorFormats
 {
     /// <summary>Values along k of a chunk of 16 bytes.</summary>
@@ -97,25 +96,4 @@ internal static class TensorFormats
         }
         return rounded | sign;
     }
-}
-
-/// <summary>
-/// Which thread of a warp holds which element in <c>mma.sync.m16n8k8</c> (TF32) and <c>mma.sync.m16n8k16</c> (16 bits): PTX
-/// ISA, section "Matrix Fragments for mma". In words of 32 bits both are the same: 16 rows of A and 8 columns of B of 32
-/// bytes along k, a word of a row's first 16 bytes in registers 0 (and 1), of its last 16 bytes in registers 2 (and 3) of A
-/// or 1 of B.
-/// </summary>
-internal static class MmaFragments
-{
-    /// <summary>Lane and register of A that hold word <paramref name="word"/> (0..7 along k) of <paramref name="row"/> (0..15).</summary>
-    public static (int Lane, int Register) OfA(int row, int word) => (row % 8 * 4 + word % 4, row / 8 + word / 4 * 2);
-
-    /// <summary>Lane and register of B that hold word <paramref name="word"/> (0..7 along k) of <paramref name="column"/> (0..7).</summary>
-    public static (int Lane, int Register) OfB(int column, int word) => (column * 4 + word % 4, word / 4);
-
-    /// <summary>Row of accumulator <paramref name="register"/> (0..3) of a lane.</summary>
-    public static int RowOfC(int lane, int register) => lane / 4 + register / 2 * 8;
-
-    /// <summary>Column of accumulator <paramref name="register"/> (0..3) of a lane.</summary>
-    public static int ColumnOfC(int lane, int register) => lane % 4 * 2 + register % 2;
 }

@@ -112,7 +112,7 @@ internal struct Fragments32x32
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void Put(ArrayView<Float2> target, int at, int pitch, int lane)
     {
-        // Rows of MmaFragments.RowOfC, columns of ColumnOfC.
+        // Rows lane / 4 and 8 more, columns lane % 4 * 2 and the next: PTX ISA, "Matrix Fragments for mma".
         int first = at + lane / 4 * pitch + lane % 4;
         PutFragment(target, first, pitch, C00);
         PutFragment(target, first + 4, pitch, C01);

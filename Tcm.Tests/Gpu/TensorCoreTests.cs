@@ -8,42 +8,6 @@ public sealed class TensorCoreTests
 {
     public static TheoryData<Precision> Formats => [Precision.Tf32, Precision.Fp16, Precision.Bf16];
 
-    /// <summary>
-    /// The tables of the PTX ISA, "Matrix Fragments for mma.m16n8k8" (.tf32) and "... mma.m16n8k16" (.f16, .bf16), with
-    /// groupID = lane / 4 and threadID_in_group = lane % 4, element by element.
-    /// </summary>
-    [Theory]
-    [MemberData(nameof(Formats))]
-    public void Fragments_are_those_of_the_PTX_documentation(Precision precision)
-    {
-        int each = precision == Precision.Tf32 ? 1 : 2;
-        for (int lane = 0; lane < 32; lane++)
-        {
-            int group = lane / 4, inGroup = lane % 4;
-            for (int i = 0; i < 4 * each; i++)
-            {
-                // A: tf32 a0..a3, 16 bits a0..a7.
-                var (row, k) = each == 1
-                    ? (i is 0 or 2 ? group : group + 8, i < 2 ? inGroup : inGroup + 4)
-                    : (i is 0 or 1 or 4 or 5 ? group : group + 8, inGroup * 2 + (i & 1) + (i >= 4 ? 8 : 0));
-                Assert.Equal((lane, i / each), MmaFragments.OfA(row, k / each));
-                Assert.Equal(i % each, k % each);
-            }
-            for (int i = 0; i < 2 * each; i++)
-            {
-                // B: tf32 b0, b1, 16 bits b0..b3; the column is groupID.
-                int k = each == 1 ? inGroup + 4 * i : inGroup * 2 + (i & 1) + (i >= 2 ? 8 : 0);
-                Assert.Equal((lane, i / each), MmaFragments.OfB(group, k / each));
-                Assert.Equal(i % each, k % each);
-            }
-            for (int i = 0; i < 4; i++)
-            {
-                Assert.Equal(i < 2 ? group : group + 8, MmaFragments.RowOfC(lane, i));
-                Assert.Equal(inGroup * 2 + (i & 1), MmaFragments.ColumnOfC(lane, i));
-            }
-        }
-    }
-
     /// <summary>The 32 banks of 4 bytes are eight chunks wide: eight chunks at once meet no conflict if all differ modulo 8.</summary>
     [Fact]
     public void Eight_rows_of_a_stage_meet_all_banks()
