@@ -35,7 +35,7 @@ internal static class HalfAttentionKernels
         int batch = Grid.IdxX / (blocks * args.Shape.Heads), firstQuery = block * Queries, firstToken = batch * args.Shape.Keys;
         // Chunks of a head, and the first one of this.
         int width = args.Shape.HeadDim / 8, column = head * width;
-        CopyRows<TCore>(group, args.Shape.Q.Cast<Word4>(), args.AddressQ, 0, Queries, args.Shape.QueryStride,
+        CopyRows<TCore>(group, args.AddressQ, 0, Queries, args.Shape.QueryStride,
             batch * args.Shape.Queries, firstQuery, args.Shape.Queries, column, width);
         CopyTile<TCore>(group, args, Queries * RowChunks, firstToken, 0, column, width);
         TCore.WaitForAll();
@@ -130,22 +130,22 @@ internal static class HalfAttentionKernels
     private static void CopyTile<TCore>(TensorGroup group, HalfAttentionArgs args, int to, int firstToken, int firstKey, int column,
         int width) where TCore : struct, IHalfCore
     {
-        CopyRows<TCore>(group, args.Shape.K.Cast<Word4>(), args.AddressK, to, Keys, args.Shape.KeyStride, firstToken, firstKey,
+        CopyRows<TCore>(group, args.AddressK, to, Keys, args.Shape.KeyStride, firstToken, firstKey,
             args.Shape.Keys, column, width);
-        CopyRows<TCore>(group, args.Shape.V.Cast<Word4>(), args.AddressV, to + Keys * RowChunks, Keys, args.Shape.ValueStride,
+        CopyRows<TCore>(group, args.AddressV, to + Keys * RowChunks, Keys, args.Shape.ValueStride,
             firstToken, firstKey, args.Shape.Keys, column, width);
     }
 
     /// <summary>Starts to copy rows of one head; zeros beyond the last row and beyond the head's width.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyRows<TCore>(TensorGroup group, ArrayView<Word4> source, long address, int to, int count, int stride,
+    private static void CopyRows<TCore>(TensorGroup group, long source, int to, int count, int stride,
         int firstToken, int firstRow, int rows, int column, int width) where TCore : struct, IHalfCore
     {
         for (int i = Group.IdxX; i < count * RowChunks; i += Threads)
         {
             int r = i / RowChunks, chunk = i % RowChunks;
             bool inside = firstRow + r < rows && chunk < width;
-            TCore.CopyIf(group, to + Place(r, chunk), source, address,
+            TCore.CopyIf(group, to + Place(r, chunk), source,
                 inside ? (firstToken + firstRow + r) * stride + column + chunk : 0, inside);
         }
     }

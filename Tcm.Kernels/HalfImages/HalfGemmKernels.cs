@@ -195,12 +195,12 @@ internal static class HalfGemmKernels
             args.A.Copy<TCore>(group, to + 3 * Threads, rows.A3, at);
         }
         int b = rows.B + 4 * step, toB = to + 4 * TTile.M;
-        TCore.CopyIf(group, toB, args.Weights, args.WeightsAddress, b, inside);
-        TCore.CopyIf(group, toB + Threads, args.Weights, args.WeightsAddress, b + PassRows * args.RowLength, inside);
+        TCore.CopyIf(group, toB, args.WeightsAddress, b, inside);
+        TCore.CopyIf(group, toB + Threads, args.WeightsAddress, b + PassRows * args.RowLength, inside);
         if (TTile.N > 2 * PassRows)
         {
-            TCore.CopyIf(group, toB + 2 * Threads, args.Weights, args.WeightsAddress, b + 2 * PassRows * args.RowLength, inside);
-            TCore.CopyIf(group, toB + 3 * Threads, args.Weights, args.WeightsAddress, b + 3 * PassRows * args.RowLength, inside);
+            TCore.CopyIf(group, toB + 2 * Threads, args.WeightsAddress, b + 2 * PassRows * args.RowLength, inside);
+            TCore.CopyIf(group, toB + 3 * Threads, args.WeightsAddress, b + 3 * PassRows * args.RowLength, inside);
         }
     }
 
@@ -262,7 +262,13 @@ internal static class HalfGemmKernels
             for (int i = Group.IdxX; i < 64 * (TTile.N / 8); i += Threads)
             {
                 int row = i / (TTile.N / 8), column8 = i % (TTile.N / 8), at = row * pitch4 + 2 * column8;
-                Float4 low = quads[at], high = quads[at + 1];
+                // Of eight threads that read at once four begin with the upper quad: together they meet all 32 banks.
+                int upper = i / 4 % 2;
+                Float4 low = quads[at + upper], high = quads[at + 1 - upper];
+                if (upper != 0)
+                {
+                    (low, high) = (high, low);
+                }
                 int target = m + first + row, column = n + column8 * 8;
                 if (args.Splits > 1)
                 {

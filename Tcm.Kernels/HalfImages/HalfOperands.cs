@@ -51,7 +51,7 @@ internal struct HalfRowsOperand : IHalfOperand
     public readonly void Copy<TCore>(TensorGroup group, int to, Cursor cursor, int step) where TCore : struct, ITensorCore
     {
         bool inside = Inside(cursor, step);
-        TCore.CopyIf(group, to, Values, Address, inside ? cursor.Offset + step : 0, inside);
+        TCore.CopyIf(group, to, Address, inside ? cursor.Offset + step : 0, inside);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -105,6 +105,6 @@ internal struct HalfPatchesOperand : IHalfOperand
     {
         int h = cursor.H + (step >> 5 & 31), w = cursor.W + (step & 31);
         bool inside = step >= 0 && (uint)h < (uint)H && (uint)w < (uint)W;
-        TCore.CopyIf(group, to, Values, Address, inside ? cursor.Offset + (h * W + w) * Chunks + (step >> 10) : 0, inside);
+        TCore.CopyIf(group, to, Address, inside ? cursor.Offset + (h * W + w) * Chunks + (step >> 10) : 0, inside);
     }
 }

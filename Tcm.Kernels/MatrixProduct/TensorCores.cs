@@ -46,11 +46,11 @@ internal interface ITensorCore
     /// <summary>mma.sync.m16n8: c + a b over 32 bytes along k; PTX ISA, "Matrix Fragments for mma.m16n8k8" (TF32), "... m16n8k16".</summary>
     static abstract Float4 Multiply(TensorGroup group, Float4 c, Word4 a, uint b0, uint b1);
 
-    /// <summary>Starts to copy chunk <paramref name="from"/> of the source to chunk <paramref name="to"/> of the group.</summary>
-    static abstract void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from);
+    /// <summary>Starts to copy chunk <paramref name="from"/> behind the address of the source to chunk <paramref name="to"/> of the group.</summary>
+    static abstract void Copy(TensorGroup group, int to, long source, int from);
 
     /// <summary>As <see cref="Copy"/>; zeros unless <paramref name="inside"/>; the place must be valid anyway.</summary>
-    static abstract void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside);
+    static abstract void CopyIf(TensorGroup group, int to, long source, int from, bool inside);
 
     /// <summary>Ends a set of copies.</summary>
     static abstract void Commit();
@@ -155,12 +155,12 @@ internal readonly struct Tf32Core : ITensorCore
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from) =>
-        TensorPtx.Copy(group.Address + (uint)to * 16, sourceAddress + (long)from * 16);
+    public static void Copy(TensorGroup group, int to, long source, int from) =>
+        TensorPtx.Copy(group.Address + (uint)to * 16, source + (long)from * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
-        TensorPtx.CopyIf(group.Address + (uint)to * 16, sourceAddress + (long)from * 16, inside);
+    public static void CopyIf(TensorGroup group, int to, long source, int from, bool inside) =>
+        TensorPtx.CopyIf(group.Address + (uint)to * 16, source + (long)from * 16, inside);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit() => TensorPtx.Commit();
@@ -211,12 +211,12 @@ internal readonly struct Fp16Core : IHalfCore
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from) =>
-        TensorPtx.Copy(group.Address + (uint)to * 16, sourceAddress + (long)from * 16);
+    public static void Copy(TensorGroup group, int to, long source, int from) =>
+        TensorPtx.Copy(group.Address + (uint)to * 16, source + (long)from * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
-        TensorPtx.CopyIf(group.Address + (uint)to * 16, sourceAddress + (long)from * 16, inside);
+    public static void CopyIf(TensorGroup group, int to, long source, int from, bool inside) =>
+        TensorPtx.CopyIf(group.Address + (uint)to * 16, source + (long)from * 16, inside);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit() => TensorPtx.Commit();
@@ -263,12 +263,12 @@ internal readonly struct Bf16Core : ITensorCore
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Copy(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from) =>
-        TensorPtx.Copy(group.Address + (uint)to * 16, sourceAddress + (long)from * 16);
+    public static void Copy(TensorGroup group, int to, long source, int from) =>
+        TensorPtx.Copy(group.Address + (uint)to * 16, source + (long)from * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void CopyIf(TensorGroup group, int to, ArrayView<Word4> source, long sourceAddress, int from, bool inside) =>
-        TensorPtx.CopyIf(group.Address + (uint)to * 16, sourceAddress + (long)from * 16, inside);
+    public static void CopyIf(TensorGroup group, int to, long source, int from, bool inside) =>
+        TensorPtx.CopyIf(group.Address + (uint)to * 16, source + (long)from * 16, inside);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit() => TensorPtx.Commit();

@@ -52,7 +52,7 @@ internal struct TensorWeightsOperand : ITensorOperand
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void Copy<TCore>(TensorGroup group, int to, Cursor cursor, int chunk) where TCore : struct, ITensorCore =>
-        TCore.Copy(group, to, Values, Address, cursor.Offset + chunk);
+        TCore.Copy(group, to, Address, cursor.Offset + chunk);
 }
 
 /// <summary>A weight on the GPU, rounded to a format once, with its bias (zeros when there is none).</summary>
