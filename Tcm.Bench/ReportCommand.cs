@@ -68,11 +68,12 @@ internal static class ReportCommand
                 g.FirstOrDefault(r => (string)r!["rung"]! == rung) is { } r ? Number(r["gflops"], 0) : "")]));
     }
 
-    /// <summary>Every run that there is of a network: sizes, and one thread.</summary>
+    /// <summary>Every run that there is of a network: sizes, one thread, and 128-bit vectors.</summary>
     private static readonly (string Name, string File)[] runs =
     [
         ("full size", "network-cpu"), ("full size", "network-cpu-1"), ("full size", "network-wide-cpu"),
         ("full size", "network-wide-cpu-1"), ("shipped model", "network-s-cpu"), ("shipped model", "network-s-cpu-1"),
+        ("full size, 128-bit vectors", "network-portable-cpu"), ("shipped model, 128-bit vectors", "network-s-portable-cpu"),
     ];
 
     private static void Runs(StringBuilder text, string results) => Table(text, "Whole networks",
