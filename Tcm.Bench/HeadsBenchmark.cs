@@ -18,8 +18,6 @@ internal static class HeadsBenchmark
 {
     private const int Texts = 200;
 
-    private static readonly int[] FullNeckWidths = [256, 128, 256];
-
     public static Command Create()
     {
         var height = new Option<int>("--height") { DefaultValueFactory = _ => 736, Description = "Rows of the input, a multiple of 32." };
@@ -33,6 +31,10 @@ internal static class HeadsBenchmark
         return command;
     }
 
+    /// <summary>The full-size network with a head, its neck as wide as in the paper's configurations.</summary>
+    public static TcmConfig FullSize(string head) =>
+        TcmConfig.FullSizeDb with { Head = HeadRegistry.Find(head).Name, NeckWidth = head == "pan" ? 128 : 256 };
+
     private static int Run(int height, int width, string device, int threads, FileInfo? json)
     {
         using var backend = Devices.Open(device, threads);
@@ -40,8 +42,7 @@ internal static class HeadsBenchmark
         // Trunk and neck of recipes/tcm-*-s-cpu.json.
         var shipped = RecipeReader.Read("recipes/tcm-db-s-cpu.json", []).Model;
         var small = Networks(backend, height, width, [.. methods.Select(m => shipped with { Head = m.Name })], passes: 9);
-        var full = Networks(backend, height, width,
-            [.. methods.Zip(FullNeckWidths, (m, neck) => TcmConfig.FullSizeDb with { Head = m.Name, NeckWidth = neck })], passes: 3);
+        var full = Networks(backend, height, width, [.. methods.Select(m => FullSize(m.Name))], passes: 3);
         var rows = methods.Select((method, i) =>
         {
             var (regions, milliseconds) = PostProcess(method, height, width);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Tcm.Detect.Heads;
 using Tcm.Detect.Models;
 using Tcm.Kernels;
 using Tcm.Nn;
@@ -21,25 +22,27 @@ internal static class NetworkBenchmark
         var repeats = new Option<int>("--repeats") { DefaultValueFactory = _ => 7, Description = "Timed passes." };
         var peer = new Option<bool>("--peer") { Description = "Also run the exported network in ONNX Runtime, in turns." };
         var variants = new Option<bool>("--variants") { Description = "Also precisions, batches, replay, and photos; always on a GPU." };
+        var head = new Option<string>("--head") { DefaultValueFactory = _ => "db", Description = "Head of the formula network: db, pan or fce." };
+        head.AcceptOnlyFromAmong([.. HeadRegistry.All.Select(m => m.Name)]);
         var photo = new Option<string>("--photo") { DefaultValueFactory = _ => "Tcm.Tests/Assets/sample.png", Description = "For the variants." };
         var maps = new Option<FileInfo?>("--maps") { Description = "Write the result of the formula picture as raw floats: what a peer compares with." };
         var command = new Command("network", "Forward pass of a model, with the share of the FMA peak.")
         {
-            BenchOptions.Weights, BenchOptions.Height, BenchOptions.Width, repeats, peer, variants, photo, maps, BenchOptions.Device,
+            BenchOptions.Weights, head, BenchOptions.Height, BenchOptions.Width, repeats, peer, variants, photo, maps, BenchOptions.Device,
             BenchOptions.Threads, BenchOptions.Json,
         };
-        command.SetAction(parsed => Run(parsed.GetValue(BenchOptions.Weights)!, parsed.GetValue(BenchOptions.Height),
+        command.SetAction(parsed => Run(parsed.GetValue(BenchOptions.Weights)!, parsed.GetValue(head)!, parsed.GetValue(BenchOptions.Height),
             parsed.GetValue(BenchOptions.Width), parsed.GetValue(repeats), parsed.GetValue(peer), parsed.GetValue(variants), parsed.GetValue(photo)!,
             parsed.GetValue(maps), parsed.GetValue(BenchOptions.Device)!, parsed.GetValue(BenchOptions.Threads), parsed.GetValue(BenchOptions.Json)));
         return command;
     }
 
-    private static int Run(string weights, int height, int width, int repeats, bool peer, bool variants, string photo,
+    private static int Run(string weights, string head, int height, int width, int repeats, bool peer, bool variants, string photo,
         FileInfo? maps, string device, int threads, FileInfo? json)
     {
         using var backend = Devices.Open(device, threads);
         var clock = Stopwatch.StartNew();
-        using var file = ModelFile.Open(weights);
+        using var file = weights == ModelFile.Formula ? ModelFile.FromFormula(HeadsBenchmark.FullSize(head)) : ModelFile.Open(weights);
         using var model = new TcmModel(file.Checkpoint, file.Config, backend);
         Console.WriteLine($"{backend.Name}: {backend.Description}; model ready in {clock.ElapsedMilliseconds} ms");
         using var input = FormulaPicture.Create(backend, height, width);
@@ -80,7 +83,7 @@ internal static class NetworkBenchmark
         double gflops = 2 * gmac / (median / 1e3);
 
         Print(parts, peak);
-        Console.WriteLine($"{weights} {height}x{width}: {median:F1} ms (min {milliseconds[0]:F1}, max {milliseconds[^1]:F1}), " +
+        Console.WriteLine($"{weights} ({file.Config.Head}) {height}x{width}: {median:F1} ms (min {milliseconds[0]:F1}, max {milliseconds[^1]:F1}), " +
             $"{gmac:F1} GMAC, {gflops:F0} of {peak:F0} GFLOP/s = {gflops / peak:P0} of peak");
         Console.WriteLine($"repeated pass: {system} allocations from the system, {managed} bytes of managed memory; " +
             $"peak resident {resident:F0} MiB");
@@ -104,6 +107,7 @@ internal static class NetworkBenchmark
         {
             device = backend.Name,
             description = backend.Description,
+            head = file.Config.Head,
             height,
             width,
             milliseconds = median,

@@ -73,6 +73,7 @@ internal static class ReportCommand
     [
         ("full size", "network-cpu"), ("full size", "network-cpu-1"), ("full size", "network-wide-cpu"),
         ("full size", "network-wide-cpu-1"), ("shipped model", "network-s-cpu"), ("shipped model", "network-s-cpu-1"),
+        ("full size, PAN", "network-pan-cpu"), ("full size, FCENet", "network-fce-cpu"),
         ("full size, 128-bit vectors", "network-portable-cpu"), ("shipped model, 128-bit vectors", "network-s-portable-cpu"),
     ];
 

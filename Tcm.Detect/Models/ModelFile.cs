@@ -33,7 +33,7 @@ public sealed class ModelFile : IDisposable
     {
         ArgumentNullException.ThrowIfNull(path);
         return path == Formula
-            ? new ModelFile(new FormulaWeights(TcmConfig.FullSizeDb), TcmConfig.FullSizeDb)
+            ? FromFormula(TcmConfig.FullSizeDb)
             : Read(CheckpointFile.Open(path, (limits ?? DetectorLimits.Default).MaxHeaderBytes), textHeads, decoderHeads);
     }
 
@@ -51,6 +51,9 @@ public sealed class ModelFile : IDisposable
         ArgumentNullException.ThrowIfNull(name);
         return Read(CheckpointFile.Open(stream, name, (limits ?? DetectorLimits.Default).MaxHeaderBytes), textHeads, decoderHeads);
     }
+
+    /// <summary>A model of any configuration, with weights from a formula.</summary>
+    internal static ModelFile FromFormula(TcmConfig config) => new(new FormulaWeights(config), config);
 
     private static ModelFile Read(Checkpoint checkpoint, int? textHeads, int? decoderHeads)
     {
