@@ -33,7 +33,7 @@ internal static class HeadsBenchmark
 
     /// <summary>The full-size network with a head, its neck as wide as in the paper's configurations.</summary>
     public static TcmConfig FullSize(string head) =>
-        TcmConfig.FullSizeDb with { Head = HeadRegistry.Find(head).Name, NeckWidth = head == "pan" ? 128 : 256 };
+        TcmConfig.FullSizeDb with { Head = head, NeckWidth = head == "pan" ? 128 : 256 };
 
     private static int Run(int height, int width, string device, int threads, FileInfo? json)
     {

@@ -102,7 +102,9 @@ internal static class NetworkBenchmark
         // The pool of this pass would take memory from the others.
         backend.TrimMemory();
         var networks = variants ? NetworkVariants.Networks(file, device, height, width, large: backend is not Kernels.Cpu.CpuBackend, repeats) : null;
-        var photos = variants && File.Exists(photo) ? NetworkVariants.Photos(weights, device, photo, repeats) : null;
+        // A detector is opened by its file's name, which 'formula' is of DB alone.
+        bool opens = weights != ModelFile.Formula || head == "db";
+        var photos = variants && opens && File.Exists(photo) ? NetworkVariants.Photos(weights, device, photo, repeats) : null;
         BenchOutput.WriteJson(json, new
         {
             device = backend.Name,

@@ -41,24 +41,7 @@ internal sealed partial class GpuAttention(GpuBackend backend) : MultiHeadAttent
         long outputs = (long)shape.Batch * shape.Queries * shape.Width;
         bool aligned = ((shape.HeadDim | shape.QueryStride | shape.KeyStride | shape.ValueStride) & 3) == 0
             && ((q.Offset | k.Offset | v.Offset | y.Offset) & 3) == 0;
-        var args = new AttentionArgs
-        {
-            Q = GpuBackend.View(q),
-            K = GpuBackend.View(k),
-            V = GpuBackend.View(v),
-            Y = GpuBackend.View(y),
-            Outputs = checked((int)outputs),
-            Heads = shape.Heads,
-            Queries = shape.Queries,
-            Keys = shape.Keys,
-            HeadDim = shape.HeadDim,
-            QueryStride = shape.QueryStride,
-            KeyStride = shape.KeyStride,
-            ValueStride = shape.ValueStride,
-            Causal = shape.Causal ? 1 : 0,
-            Vector = aligned ? 1 : 0,
-            Scale = shape.Scale,
-        };
+        var args = Args(shape, q, k, v, y, outputs, aligned);
         if (Version == GpuAttentionVersion.Naive || shape.HeadDim > HeadWidth128.Size)
         {
             var naive = AttentionKernels.NaiveKernel;
@@ -81,26 +64,15 @@ internal sealed partial class GpuAttention(GpuBackend backend) : MultiHeadAttent
     internal void HalfForward(AttentionShape shape, Slice q, Slice k, Slice v, Slice y)
     {
         long pairs = (long)shape.Batch * shape.Queries * shape.Width / 2;
+        var chunks = shape with
+        {
+            QueryStride = shape.QueryStride / 8,
+            KeyStride = shape.KeyStride / 8,
+            ValueStride = shape.ValueStride / 8,
+        };
         var args = new HalfAttentionArgs
         {
-            Shape = new AttentionArgs
-            {
-                Q = GpuBackend.View(q),
-                K = GpuBackend.View(k),
-                V = GpuBackend.View(v),
-                Y = GpuBackend.View(y),
-                Outputs = checked((int)pairs),
-                Heads = shape.Heads,
-                Queries = shape.Queries,
-                Keys = shape.Keys,
-                HeadDim = shape.HeadDim,
-                QueryStride = shape.QueryStride / 8,
-                KeyStride = shape.KeyStride / 8,
-                ValueStride = shape.ValueStride / 8,
-                Causal = shape.Causal ? 1 : 0,
-                Vector = 1,
-                Scale = shape.Scale,
-            },
+            Shape = Args(chunks, q, k, v, y, pairs, aligned: true),
             AddressQ = HalfConvolution.Address(q),
             AddressK = HalfConvolution.Address(k),
             AddressV = HalfConvolution.Address(v),
@@ -116,4 +88,23 @@ internal sealed partial class GpuAttention(GpuBackend backend) : MultiHeadAttent
         backend.Launch(HalfAttentionKernels.FlashKernel,
             (long)shape.Batch * shape.Heads * ((shape.Queries + queries - 1) / queries), args);
     }
+
+    private static AttentionArgs Args(AttentionShape shape, Slice q, Slice k, Slice v, Slice y, long outputs, bool aligned) => new()
+    {
+        Q = GpuBackend.View(q),
+        K = GpuBackend.View(k),
+        V = GpuBackend.View(v),
+        Y = GpuBackend.View(y),
+        Outputs = checked((int)outputs),
+        Heads = shape.Heads,
+        Queries = shape.Queries,
+        Keys = shape.Keys,
+        HeadDim = shape.HeadDim,
+        QueryStride = shape.QueryStride,
+        KeyStride = shape.KeyStride,
+        ValueStride = shape.ValueStride,
+        Causal = shape.Causal ? 1 : 0,
+        Vector = aligned ? 1 : 0,
+        Scale = shape.Scale,
+    };
 }

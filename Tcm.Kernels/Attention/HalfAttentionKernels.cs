@@ -21,13 +21,13 @@ internal static class HalfAttentionKernels
 
     private const int Keys = 32, RowChunks = Width / 8, StageChunks = 2 * Keys * RowChunks;
 
-    public static void FlashHalf<TCore>(HalfAttentionArgs args) where TCore : struct, IHalfCore
+    public static void FlashHalf(HalfAttentionArgs args)
     {
         int lane = Group.IdxX % 32, warp = Group.IdxX / 32;
         var group = new TensorGroup
         {
             Shared = SharedMemory.Allocate<Word4>(Queries * RowChunks + 2 * StageChunks),
-            Address = TCore.SharedAddress(),
+            Address = Fp16Core.SharedAddress(),
             Lane = lane,
         };
         int blocks = (args.Shape.Queries + Queries - 1) / Queries;
@@ -35,15 +35,15 @@ internal static class HalfAttentionKernels
         int batch = Grid.IdxX / (blocks * args.Shape.Heads), firstQuery = block * Queries, firstToken = batch * args.Shape.Keys;
         // Chunks of a head, and the first one of this.
         int width = args.Shape.HeadDim / 8, column = head * width;
-        CopyRows<TCore>(group, args.AddressQ, 0, Queries, args.Shape.QueryStride,
+        CopyRows(group, args.AddressQ, 0, Queries, args.Shape.QueryStride,
             batch * args.Shape.Queries, firstQuery, args.Shape.Queries, column, width);
-        CopyTile<TCore>(group, args, Queries * RowChunks, firstToken, 0, column, width);
-        TCore.WaitForAll();
+        CopyTile(group, args, Queries * RowChunks, firstToken, 0, column, width);
+        Fp16Core.WaitForAll();
         Group.Barrier();
 
         int row = warp * 16 + lane % 16, half = lane / 16;
-        Word4 q0 = TCore.LoadMatrices(group, Place(row, half)), q1 = TCore.LoadMatrices(group, Place(row, 2 + half));
-        Word4 q2 = TCore.LoadMatrices(group, Place(row, 4 + half)), q3 = TCore.LoadMatrices(group, Place(row, 6 + half));
+        Word4 q0 = Fp16Core.LoadMatrices(group, Place(row, half)), q1 = Fp16Core.LoadMatrices(group, Place(row, 2 + half));
+        Word4 q2 = Fp16Core.LoadMatrices(group, Place(row, 4 + half)), q3 = Fp16Core.LoadMatrices(group, Place(row, 6 + half));
         var state = new SoftmaxRows { Max0 = AttentionKernels.Masked, Max1 = AttentionKernels.Masked };
         int query = firstQuery + warp * 16 + lane / 4, stage = Queries * RowChunks;
         int lastKey = args.Shape.Causal != 0 && firstQuery + Queries < args.Shape.Keys ? firstQuery + Queries : args.Shape.Keys;
@@ -51,28 +51,28 @@ internal static class HalfAttentionKernels
         {
             // One tile more than there are, of zeros or of keys that nobody sees: a branch would double the code behind it.
             int next = stage == Queries * RowChunks ? stage + StageChunks : Queries * RowChunks;
-            CopyTile<TCore>(group, args, next, firstToken, firstKey + Keys, column, width);
+            CopyTile(group, args, next, firstToken, firstKey + Keys, column, width);
             var scores = default(Scores32);
-            AddScores<TCore>(group, ref scores, q0, stage, 0);
-            AddScores<TCore>(group, ref scores, q1, stage, 2);
-            AddScores<TCore>(group, ref scores, q2, stage, 4);
-            AddScores<TCore>(group, ref scores, q3, stage, 6);
+            AddScores(group, ref scores, q0, stage, 0);
+            AddScores(group, ref scores, q1, stage, 2);
+            AddScores(group, ref scores, q2, stage, 4);
+            AddScores(group, ref scores, q3, stage, 6);
             state.Weigh(ref scores, args.Shape, query, firstKey + lane % 4 * 2);
             int values = stage + Keys * RowChunks;
-            AddValues<TCore>(group, ref state, TCore.Pack(new RawChunk { Low = scores.S0, High = scores.S1 }), values, 0);
-            AddValues<TCore>(group, ref state, TCore.Pack(new RawChunk { Low = scores.S2, High = scores.S3 }), values, 16);
+            AddValues(group, ref state, Fp16Core.Pack(new RawChunk { Low = scores.S0, High = scores.S1 }), values, 0);
+            AddValues(group, ref state, Fp16Core.Pack(new RawChunk { Low = scores.S2, High = scores.S3 }), values, 16);
             stage = next;
-            TCore.WaitForAll();
+            Fp16Core.WaitForAll();
             Group.Barrier();
         }
         state.Normalize();
 
         // Nobody needs the queries any more; each warp's result takes their place.
         row = warp * 16 + lane / 4;
-        Put<TCore>(group, row, 0, state.Left.S0, state.Left.S1);
-        Put<TCore>(group, row, 2, state.Left.S2, state.Left.S3);
-        Put<TCore>(group, row, 4, state.Right.S0, state.Right.S1);
-        Put<TCore>(group, row, 6, state.Right.S2, state.Right.S3);
+        Put(group, row, 0, state.Left.S0, state.Left.S1);
+        Put(group, row, 2, state.Left.S2, state.Left.S3);
+        Put(group, row, 4, state.Right.S0, state.Right.S1);
+        Put(group, row, 6, state.Right.S2, state.Right.S3);
         Group.Barrier();
         var y = args.Shape.Y.Cast<Word4>();
         for (int i = Group.IdxX; i < Queries * RowChunks; i += Threads)
@@ -127,69 +127,67 @@ internal static class HalfAttentionKernels
 
     /// <summary>Starts to copy a tile of keys and of values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyTile<TCore>(TensorGroup group, HalfAttentionArgs args, int to, int firstToken, int firstKey, int column,
-        int width) where TCore : struct, IHalfCore
+    private static void CopyTile(TensorGroup group, HalfAttentionArgs args, int to, int firstToken, int firstKey, int column,
+        int width)
     {
-        CopyRows<TCore>(group, args.AddressK, to, Keys, args.Shape.KeyStride, firstToken, firstKey,
+        CopyRows(group, args.AddressK, to, Keys, args.Shape.KeyStride, firstToken, firstKey,
             args.Shape.Keys, column, width);
-        CopyRows<TCore>(group, args.AddressV, to + Keys * RowChunks, Keys, args.Shape.ValueStride,
+        CopyRows(group, args.AddressV, to + Keys * RowChunks, Keys, args.Shape.ValueStride,
             firstToken, firstKey, args.Shape.Keys, column, width);
     }
 
     /// <summary>Starts to copy rows of one head; zeros beyond the last row and beyond the head's width.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyRows<TCore>(TensorGroup group, long source, int to, int count, int stride,
-        int firstToken, int firstRow, int rows, int column, int width) where TCore : struct, IHalfCore
+    private static void CopyRows(TensorGroup group, long source, int to, int count, int stride,
+        int firstToken, int firstRow, int rows, int column, int width)
     {
         for (int i = Group.IdxX; i < count * RowChunks; i += Threads)
         {
             int r = i / RowChunks, chunk = i % RowChunks;
             bool inside = firstRow + r < rows && chunk < width;
-            TCore.CopyIf(group, to + Place(r, chunk), source,
+            Fp16Core.CopyIf(group, to + Place(r, chunk), source,
                 inside ? (firstToken + firstRow + r) * stride + column + chunk : 0, inside);
         }
     }
 
     /// <summary>scores += q k^T over 16 channels of 32 keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddScores<TCore>(TensorGroup group, ref Scores32 scores, Word4 q, int keys, int chunk)
-        where TCore : struct, IHalfCore
+    private static void AddScores(TensorGroup group, ref Scores32 scores, Word4 q, int keys, int chunk)
     {
         int key = group.Lane % 8 + group.Lane / 16 * 8;
-        Word4 b01 = TCore.LoadMatrices(group, keys + Place(key, chunk + group.Lane / 8 % 2));
-        Word4 b23 = TCore.LoadMatrices(group, keys + Place(key + 16, chunk + group.Lane / 8 % 2));
-        scores.S0 = TCore.Multiply(group, scores.S0, q, b01.X, b01.Y);
-        scores.S1 = TCore.Multiply(group, scores.S1, q, b01.Z, b01.W);
-        scores.S2 = TCore.Multiply(group, scores.S2, q, b23.X, b23.Y);
-        scores.S3 = TCore.Multiply(group, scores.S3, q, b23.Z, b23.W);
+        Word4 b01 = Fp16Core.LoadMatrices(group, keys + Place(key, chunk + group.Lane / 8 % 2));
+        Word4 b23 = Fp16Core.LoadMatrices(group, keys + Place(key + 16, chunk + group.Lane / 8 % 2));
+        scores.S0 = Fp16Core.Multiply(group, scores.S0, q, b01.X, b01.Y);
+        scores.S1 = Fp16Core.Multiply(group, scores.S1, q, b01.Z, b01.W);
+        scores.S2 = Fp16Core.Multiply(group, scores.S2, q, b23.X, b23.Y);
+        scores.S3 = Fp16Core.Multiply(group, scores.S3, q, b23.Z, b23.W);
     }
 
     /// <summary>result += weights v over 16 keys; a load turns 16 keys by 16 channels into two factors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddValues<TCore>(TensorGroup group, ref SoftmaxRows state, Word4 weights, int values, int firstKey)
-        where TCore : struct, IHalfCore
+    private static void AddValues(TensorGroup group, ref SoftmaxRows state, Word4 weights, int values, int firstKey)
     {
         int key = firstKey + group.Lane % 16, half = group.Lane / 16;
-        Word4 b01 = TCore.LoadTransposed(group, values + Place(key, half));
-        Word4 b23 = TCore.LoadTransposed(group, values + Place(key, 2 + half));
-        state.Left.S0 = TCore.Multiply(group, state.Left.S0, weights, b01.X, b01.Y);
-        state.Left.S1 = TCore.Multiply(group, state.Left.S1, weights, b01.Z, b01.W);
-        state.Left.S2 = TCore.Multiply(group, state.Left.S2, weights, b23.X, b23.Y);
-        state.Left.S3 = TCore.Multiply(group, state.Left.S3, weights, b23.Z, b23.W);
-        Word4 b45 = TCore.LoadTransposed(group, values + Place(key, 4 + half));
-        Word4 b67 = TCore.LoadTransposed(group, values + Place(key, 6 + half));
-        state.Right.S0 = TCore.Multiply(group, state.Right.S0, weights, b45.X, b45.Y);
-        state.Right.S1 = TCore.Multiply(group, state.Right.S1, weights, b45.Z, b45.W);
-        state.Right.S2 = TCore.Multiply(group, state.Right.S2, weights, b67.X, b67.Y);
-        state.Right.S3 = TCore.Multiply(group, state.Right.S3, weights, b67.Z, b67.W);
+        Word4 b01 = Fp16Core.LoadTransposed(group, values + Place(key, half));
+        Word4 b23 = Fp16Core.LoadTransposed(group, values + Place(key, 2 + half));
+        state.Left.S0 = Fp16Core.Multiply(group, state.Left.S0, weights, b01.X, b01.Y);
+        state.Left.S1 = Fp16Core.Multiply(group, state.Left.S1, weights, b01.Z, b01.W);
+        state.Left.S2 = Fp16Core.Multiply(group, state.Left.S2, weights, b23.X, b23.Y);
+        state.Left.S3 = Fp16Core.Multiply(group, state.Left.S3, weights, b23.Z, b23.W);
+        Word4 b45 = Fp16Core.LoadTransposed(group, values + Place(key, 4 + half));
+        Word4 b67 = Fp16Core.LoadTransposed(group, values + Place(key, 6 + half));
+        state.Right.S0 = Fp16Core.Multiply(group, state.Right.S0, weights, b45.X, b45.Y);
+        state.Right.S1 = Fp16Core.Multiply(group, state.Right.S1, weights, b45.Z, b45.W);
+        state.Right.S2 = Fp16Core.Multiply(group, state.Right.S2, weights, b67.X, b67.Y);
+        state.Right.S3 = Fp16Core.Multiply(group, state.Right.S3, weights, b67.Z, b67.W);
     }
 
     /// <summary>16 columns of a thread's two rows, rounded, to shared memory.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<TCore>(TensorGroup group, int row, int chunk, Float4 left, Float4 right) where TCore : struct, IHalfCore
+    private static void Put(TensorGroup group, int row, int chunk, Float4 left, Float4 right)
     {
         var words = group.Shared.Cast<uint>();
-        var pairs = TCore.Pack(new RawChunk { Low = left, High = right });
+        var pairs = Fp16Core.Pack(new RawChunk { Low = left, High = right });
         words[Place(row, chunk) * 4 + group.Lane % 4] = pairs.X;
         words[Place(row + 8, chunk) * 4 + group.Lane % 4] = pairs.Y;
         words[Place(row, chunk + 1) * 4 + group.Lane % 4] = pairs.Z;
@@ -202,7 +200,7 @@ internal static class HalfAttentionKernels
 
     public static GpuKernel<HalfAttentionArgs> NaiveKernel { get; } = new(Naive);
 
-    public static GpuKernel<HalfAttentionArgs> FlashKernel { get; } = new(FlashHalf<Fp16Core>, Threads, 4);
+    public static GpuKernel<HalfAttentionArgs> FlashKernel { get; } = new(FlashHalf, Threads, 4);
 
     public static IEnumerable<GpuKernel> All => [NaiveKernel, FlashKernel];
 }

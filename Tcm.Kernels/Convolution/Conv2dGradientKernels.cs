@@ -164,7 +164,6 @@ internal static class Conv2dGradientKernels
             .. Input.Kernels, .. InputPointwise.Kernels, .. InputShuffled.Kernels, .. Weight.Kernels, .. WeightPointwise.Kernels,
             .. TensorForward.Kernels, .. TensorForwardPointwise.Kernels, .. TensorInput.Kernels, .. TensorInputPointwise.Kernels,
             .. TensorInputShuffled.Kernels, .. TensorWeight.Kernels, .. TensorWeightPointwise.Kernels];
-
 }
 
 /// <summary>Arguments of <see cref="Conv2dGradientKernels.NaiveWeight"/> and its kin.</summary>

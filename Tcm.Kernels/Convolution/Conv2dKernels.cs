@@ -146,7 +146,6 @@ internal static class Conv2dKernels
     public static IEnumerable<GpuKernel> All =>
         [.. NaiveKernels, .. DepthwiseKernels, .. NaiveTransposedKernels, .. ImplicitGemm.Kernels, .. Pointwise.Kernels,
             .. Transposed.Kernels, .. TensorImplicitGemm.Kernels, .. TensorPointwise.Kernels, .. TensorTransposed.Kernels];
-
 }
 
 /// <summary>Arguments of the kernels that compute one output a thread.</summary>

@@ -311,7 +311,6 @@ internal static class HalfGemmKernels
     public static IEnumerable<GpuKernel> All =>
         [.. Patches.Kernels, .. Pixels.Kernels, .. Shuffled.Kernels, .. PatchesToPlanes.Kernels, .. PixelsToPlanes.Kernels,
             ImageSumKernel, ShuffleSumKernel, PlanesSumKernel];
-
 }
 
 /// <summary>What a thread of <see cref="HalfGemmKernels"/> brings: up to four rows of pixels, its first chunk of weights.</summary>

@@ -90,7 +90,6 @@ internal static class MatrixKernels
         [NaiveKernel, .. NaiveLinearKernels, .. Linear.Kernels, .. Plain.Kernels, .. TransposedB.Kernels,
             .. TransposedA.Kernels, .. TransposedBoth.Kernels, .. TensorLinear.Kernels, .. TensorPlain.Kernels,
             .. TensorTransposedB.Kernels, .. TensorTransposedA.Kernels, .. TensorTransposedBoth.Kernels];
-
 }
 
 /// <summary>Arguments of <see cref="MatrixKernels.Naive"/>.</summary>

@@ -62,16 +62,6 @@ internal interface ITensorCore
     static abstract void WaitForAll();
 }
 
-/// <summary>A format of 16 bits whose matrices can be turned as they are loaded.</summary>
-internal interface IHalfCore : ITensorCore
-{
-    /// <summary>
-    /// ldmatrix.x4.trans: as <see cref="ITensorCore.LoadMatrices"/>, but a lane gets column lane / 4 of rows 2 (lane % 4) and the
-    /// one behind it.
-    /// </summary>
-    static abstract Word4 LoadTransposed(TensorGroup group, int chunk);
-}
-
 /// <summary>The inline PTX of <see cref="ITensorCore"/>; sm_80, PTX ISA 7.0. Operands must be locals.</summary>
 internal static class TensorPtx
 {
@@ -173,7 +163,7 @@ internal readonly struct Tf32Core : ITensorCore
 }
 
 /// <summary>IEEE half precision: mma.sync.m16n8k16.</summary>
-internal readonly struct Fp16Core : IHalfCore
+internal readonly struct Fp16Core : ITensorCore
 {
     public static int ChunkValues => 8;
 
@@ -196,6 +186,9 @@ internal readonly struct Fp16Core : IHalfCore
     public static Word4 LoadMatrices(TensorGroup group, int chunk) =>
         TensorPtx.LoadMatrices(group.Address + (uint)chunk * 16);
 
+    /// <summary>
+    /// ldmatrix.x4.trans: as <see cref="LoadMatrices"/>, but a lane gets column lane / 4 of rows 2 (lane % 4) and the one behind it.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Word4 LoadTransposed(TensorGroup group, int chunk) =>
         TensorPtx.LoadTransposed(group.Address + (uint)chunk * 16);

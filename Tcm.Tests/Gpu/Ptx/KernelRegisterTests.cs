@@ -25,7 +25,7 @@ public sealed class KernelRegisterTests
         var tooMany = new List<string>();
         foreach (var kernel in KernelCatalog.All)
         {
-            var live = PtxLiveness.Of(PtxProgram.Parse(kernel.ToString()!, PtxTexts.Of(kernel)));
+            var live = PtxLiveness.Of(PtxLoader.Program(kernel));
             // A thread gets what its group and the groups beside it leave, in eights.
             int have = Math.Min(RegistersOfMultiprocessor / (kernel.GroupSize * kernel.MinGroups) / 8 * 8, MostOfThread);
             var (written, at) = live.AsWritten;
